@@ -1,0 +1,51 @@
+"""Noisette: check a few labels, trust the rest.
+
+Names are resolved on first use (PEP 562), so that ``import noisette`` loads neither torch nor scikit-learn.
+Nothing inside the package imports this module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from noisette import functional as functional
+    from noisette.references import find_references as find_references
+    from noisette.verifier import (
+        CleanNet as CleanNet,
+    )
+    from noisette.verifier import (
+        CleanNetVerifier as CleanNetVerifier,
+    )
+    from noisette.verifier import (
+        load_verifier as load_verifier,
+    )
+
+_HOME_OF = {
+    "CleanNet": "noisette.verifier",
+    "CleanNetVerifier": "noisette.verifier",
+    "find_references": "noisette.references",
+    "functional": "noisette.functional",
+    "load_verifier": "noisette.verifier",
+}
+
+__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604 - the table is the one list of public names
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the room it lives in, the first time it is asked for."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'noisette' has no attribute {name!r}")
+    module = importlib.import_module(home)
+    value = module if home == f"noisette.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, resolved or not."""
+    return sorted(__all__)

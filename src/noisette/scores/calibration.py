@@ -1,0 +1,68 @@
+"""From raw scores to P(label is correct): a monotone map learned on verified samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from noisette.errors import NotVerifiedError
+from noisette.types import Float64Array, IntArray
+
+
+@dataclass(frozen=True)
+class PlattCalibrator:
+    """P(correct) = 1 / (1 + exp(-(slope * (score - center) / scale + intercept))), slope >= 0.
+
+    Monotone, so calibration never changes a ranking (Platt, 1999, with the slope held at or above 0).
+    """
+
+    slope: float
+    intercept: float
+    center: float
+    scale: float
+
+    def __call__(self, scores: Float64Array) -> Float64Array:
+        """Give P(correct) in [0, 1] for each score."""
+        probability: Float64Array = expit(self.slope * (scores - self.center) / self.scale + self.intercept)
+        return probability
+
+
+def fit_calibrator(
+    scores: Float64Array, verification_labels: IntArray, sample_weight: Float64Array | None = None
+) -> PlattCalibrator:
+    """Fit `PlattCalibrator` by penalised maximum likelihood.
+
+    Targets are pulled towards 1/2 as in Platt (1999): (n1 + 1) / (n1 + 2) for correct and 1 / (n0 + 2) for mislabelled
+    ones, so that a handful of samples, or samples of one kind only, never give certainty.
+
+    Args:
+        scores: (M,) out-of-sample scores of verified samples; high = more likely correct.
+        verification_labels: (M,) 1 correct, 0 mislabelled.
+        sample_weight: (M,) weights >= 0, for instance 1 / inclusion probability; None = 1.
+
+    Raises:
+        NotVerifiedError: there are no samples.
+    """
+    if scores.size == 0:
+        raise NotVerifiedError("calibration needs verified samples; verify some labels first")
+    weight = np.ones(scores.size) if sample_weight is None else sample_weight
+    center, scale = float(np.mean(scores)), float(np.std(scores)) or 1.0
+    standard = (scores - center) / scale
+    num_correct = float(weight[verification_labels == 1].sum())
+    num_wrong = float(weight[verification_labels == 0].sum())
+    high, low = (num_correct + 1) / (num_correct + 2), 1 / (num_wrong + 2)
+    target = np.where(verification_labels == 1, high, low)
+
+    def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
+        slope, intercept = parameters
+        logit = slope * standard + intercept
+        value = weight @ (np.logaddexp(0, logit) - target * logit) + 1e-3 * slope**2
+        residual = weight * (expit(logit) - target)
+        return float(value), np.array([residual @ standard + 2e-3 * slope, residual.sum()])
+
+    start = np.array([1.0, np.log((num_correct + 1) / (num_wrong + 1))])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
+    return PlattCalibrator(float(found.x[0]), float(found.x[1]), center, scale)

@@ -1,0 +1,54 @@
+"""Choosing the score from which a label counts as correct."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisette.errors import NotVerifiedError
+from noisette.types import Float64Array, IntArray
+
+FIXED_THRESHOLDS = (0.1, 0.2)
+"""The thresholds of the published CleanNet runs."""
+
+
+def choose_threshold(
+    scores: Float64Array, verification_labels: IntArray, groups: IntArray | None = None
+) -> float:
+    """Choose the threshold with the lowest error on verified samples; a label is correct iff score >= threshold.
+
+    Args:
+        scores: (M,) scores of verified samples, out of sample; high = more likely correct.
+        verification_labels: (M,) 1 correct, 0 mislabelled.
+        groups: (M,) classes; given, the mean of the classes' errors is minimised (the papers' average error rate),
+            else the error over all samples.
+
+    Returns:
+        A finite number halfway between two scores; of equally good ones the one in the widest gap.
+
+    Raises:
+        NotVerifiedError: there are no samples.
+    """
+    if scores.size == 0:
+        raise NotVerifiedError(
+            "a threshold needs verified samples; verify some labels, or give a threshold yourself"
+        )
+    weights = np.ones(scores.size) if groups is None else _group_weights(groups)
+    order = np.argsort(scores, kind="stable")
+    ranked = scores[order]
+    signed = np.where(verification_labels[order] == 1, weights[order], -weights[order])
+    # Error with the threshold just above the i lowest scores = (wrong labels kept) + (correct labels rejected);
+    # relative to rejecting nothing it changes by +w for each correct and -w for each wrong label rejected.
+    change = np.concatenate([[0.0], np.cumsum(signed)])
+    cuts = np.concatenate([[True], ranked[1:] > ranked[:-1], [True]])
+    best = np.flatnonzero(cuts & np.isclose(change, change[cuts].min(), rtol=0, atol=1e-12))
+    padded = np.concatenate([[ranked[0] - 1.0], ranked, [ranked[-1] + 1.0]])
+    gaps = padded[best + 1] - padded[best]
+    cut = best[int(np.argmax(gaps))]
+    return float((padded[cut] + padded[cut + 1]) / 2)
+
+
+def _group_weights(groups: IntArray) -> Float64Array:
+    """Weight each sample by 1 / (size of its group), so that every group counts the same."""
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    weights: Float64Array = 1.0 / counts[inverse]
+    return weights

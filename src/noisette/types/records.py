@@ -1,0 +1,79 @@
+"""Plain frozen records that travel between the rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from noisette.types.arrays import BoolArray, Float32Array, Float64Array, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image with its given label. (split, key) is its identity; keys of files are POSIX relative paths."""
+
+    key: str
+    given_label: int
+    split: str = "train"
+    uri: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceSet:
+    """Representative feature vectors of every class.
+
+    Attributes:
+        values: (K, R, D) float32; a row that does not exist (small or empty class) is all NaN.
+        counts: (K,) number of samples that carry each given label.
+    """
+
+    values: Float32Array
+    counts: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One decision of one person (or file) about one sample. Reviews are appended, never changed.
+
+    Attributes:
+        key: the sample's key; `split` completes its identity.
+        given_label: class id the sample carried when the decision was taken.
+        verification_label: 1 correct, 0 mislabelled, -1 unsure (counts as unverified).
+        correct_label: the right class id; -1 not known, -2 none of the classes.
+        reviewer: who decided; imported files are reviewers too.
+        time: when, with time zone.
+        queue: why the sample was shown ("import", "random", "suspicious", ...).
+        inclusion_probability: chance in (0, 1] that this queue chose the sample; None where it is not known.
+    """
+
+    key: str
+    given_label: int
+    verification_label: int
+    time: datetime
+    split: str = "train"
+    correct_label: int = -1
+    reviewer: str = ""
+    queue: str = "import"
+    inclusion_probability: float | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabelScores:
+    """What is known about every label, after the verifier and the human decisions; all arrays are (N,).
+
+    Attributes:
+        score: the verifier's raw score (for CleanNet the similarity); high = more likely correct.
+        label_quality: P(given label is correct) in [0, 1]; low = suspicious.
+        is_label_issue: True where the label is taken to be wrong.
+        suggested_label: best class id, -2 for none of the classes.
+        suggested_probability: probability of `suggested_label`, in [0, 1].
+        sample_weight: weight >= 0 for training.
+    """
+
+    given_label: IntArray
+    score: Float64Array
+    label_quality: Float64Array
+    is_label_issue: BoolArray
+    suggested_label: IntArray
+    suggested_probability: Float64Array
+    sample_weight: Float64Array

@@ -1,0 +1,140 @@
+"""Who may score whom: cross-fitting folds that follow from a row's content, so that no row is scored by its own label.
+
+A row is known by a hash of its float32 bytes. Verified rows are dealt to folds; a model that scores a row has never
+seen a verification label of that row, or of a copy of it under another label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from noisette.types import BoolArray, FloatArray, HashArray, IntArray
+
+MIN_CLASSES = 5  # verified classes from which whole classes are left out
+_PREFIX_COLUMNS = 32
+
+FoldKind = Literal["classes", "stratified", "none"]
+
+
+def row_hashes(features: FloatArray) -> HashArray:
+    """Give a (B,) stable 64-bit hash of each row's float32 bytes: the same on every system and in every batch."""
+    words = np.ascontiguousarray(features, dtype="<f4").view("<u4").astype(np.uint64)
+    keys = _mix(np.arange(1, words.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    # Multilinear hashing modulo 2^64: two distinct rows collide with a chance of at most 2^-32, far less in practice.
+    return _mix(words @ keys)
+
+
+def _mix(values: HashArray) -> HashArray:
+    """Scramble 64-bit numbers (the finaliser of splitmix64)."""
+    values = (values + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _prefix_hashes(features: FloatArray) -> HashArray:
+    """Hash a few evenly spaced columns: cheap, and enough to tell most rows from the verified ones."""
+    step = max(1, features.shape[1] // _PREFIX_COLUMNS)
+    return row_hashes(features[:, ::step])
+
+
+@dataclass(frozen=True, eq=False)
+class FoldPlan:
+    """The folds of the verified rows.
+
+    Attributes:
+        kind: "classes" (whole classes left out), "stratified" (rows left out), "none" (nothing verified).
+        num_folds: number of folds.
+        hashes: (M,) sorted distinct hashes of the verified rows.
+        folds: (M,) the fold of each hash.
+        prefixes: sorted distinct hashes of a few columns of the same rows, to rule out most other rows quickly.
+        class_folds: (K,) fold of each class with kind "classes", else -1.
+    """
+
+    kind: FoldKind
+    num_folds: int
+    hashes: HashArray
+    folds: IntArray
+    prefixes: HashArray
+    class_folds: IntArray
+
+    def folds_of(self, features: FloatArray) -> IntArray:
+        """Give the (B,) fold of each row; -1 for a row that was never verified."""
+        folds = np.full(features.shape[0], -1, dtype=np.int64)
+        if self.hashes.size == 0:
+            return folds
+        maybe = np.flatnonzero(_contains(self.prefixes, _prefix_hashes(features)))
+        if maybe.size:
+            hashes = row_hashes(features[maybe])
+            places = np.minimum(np.searchsorted(self.hashes, hashes), self.hashes.size - 1)
+            folds[maybe] = np.where(self.hashes[places] == hashes, self.folds[places], -1)
+        return folds
+
+    def may_train(self, fold: int, folds: IntArray, labels: IntArray) -> BoolArray:
+        """Mask of the pairs (with these row folds and labels) that the model of `fold` may learn from."""
+        allowed: BoolArray = (folds != fold) & (self.class_folds[labels] != fold)
+        return allowed
+
+    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Give the plan as arrays, for saving."""
+        return {
+            "hashes": self.hashes,
+            "folds": self.folds,
+            "prefixes": self.prefixes,
+            "class_folds": self.class_folds,
+        }
+
+
+def plan_folds(
+    features: FloatArray,
+    given_labels: IntArray,
+    targets: IntArray,
+    num_classes: int,
+    num_folds: int,
+    rng: np.random.Generator,
+) -> FoldPlan:
+    """Deal verified rows to folds: whole classes with five or more verified classes, else rows, stratified.
+
+    Args:
+        features: (M, D) the verified rows.
+        given_labels: (M,) their given labels.
+        targets: (M,) their verification labels, 0 or 1.
+        num_classes: K.
+        num_folds: wanted number of folds; fewer where there are fewer classes or rows.
+        rng: deals classes (and, stratified, rows) at random.
+    """
+    classes = np.unique(given_labels)
+    class_folds = np.full(num_classes, -1, dtype=np.int64)
+    hashes = row_hashes(features)
+    if classes.size >= MIN_CLASSES:
+        kind: FoldKind = "classes"
+        num_folds = min(num_folds, classes.size)
+        class_folds[rng.permutation(classes)] = np.arange(classes.size) % num_folds
+        folds = class_folds[given_labels]
+    elif classes.size:
+        kind = "stratified"
+        num_folds = max(2, min(num_folds, int(given_labels.size)))
+        folds = _deal(given_labels * 2 + targets, num_folds, rng)
+    else:
+        kind, num_folds, folds = "none", 0, np.empty(0, dtype=np.int64)
+    distinct, first = np.unique(hashes, return_index=True)
+    prefixes = np.unique(_prefix_hashes(features))
+    return FoldPlan(kind, num_folds, distinct, folds[first].astype(np.int64), prefixes, class_folds)
+
+
+def _deal(strata: IntArray, num_folds: int, rng: np.random.Generator) -> IntArray:
+    """Deal rows round robin, stratum after stratum, in random order within a stratum."""
+    order = np.lexsort((rng.random(strata.size), strata))
+    folds = np.empty(strata.size, dtype=np.int64)
+    folds[order] = np.arange(strata.size) % num_folds
+    return folds
+
+
+def _contains(ordered: HashArray, values: HashArray) -> BoolArray:
+    places = np.minimum(np.searchsorted(ordered, values), ordered.size - 1)
+    found: BoolArray = ordered[places] == values
+    return found

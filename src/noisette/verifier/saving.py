@@ -1,0 +1,131 @@
+"""A fitted verifier on disk: one folder with `verifier.json` and `arrays.safetensors`; no pickle, no clock, no path."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from noisette.errors import DataFileError
+from noisette.files import atomic_folder, recover_folder
+from noisette.scores.calibration import PlattCalibrator
+from noisette.scores.relabel import RelabelRule
+from noisette.verifier.base import Verifier
+from noisette.verifier.folds import FoldPlan
+from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
+
+FORMAT = 1
+VERIFIERS: dict[str, str] = {
+    "cleannet": "noisette.verifier.cleannet_verifier:CleanNetVerifier",
+}
+"""Where the class of each verifier lives; the one list that the command line, `load_verifier` and the tests read."""
+
+
+def verifier_class(name: str) -> type[Verifier]:
+    """Give the class of the verifier with this name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    module, _, attribute = VERIFIERS[name].partition(":")
+    found: type[Verifier] = getattr(import_module(module), attribute)
+    return found
+
+
+def save_verifier(verifier: Verifier, path: Path) -> None:
+    """Write a fitted verifier; the folder is either the old one or the new one, never half of it."""
+    assert verifier.class_names is not None
+    arrays: Arrays = {"class_counts": verifier.class_counts}
+    arrays |= _prefixed("plan", verifier.plan.to_arrays())
+    arrays |= _prefixed("context", verifier.context)
+    for name, scorer in _scorers(verifier).items():
+        arrays |= _prefixed(name, scorer.to_arrays())
+    about = {
+        "format": FORMAT,
+        "verifier": verifier.name,
+        "settings": verifier.settings(),
+        "class_names": list(verifier.class_names),
+        "num_features": verifier.num_features,
+        "threshold": verifier.threshold,
+        "calibrator": None if verifier.calibrator is None else asdict(verifier.calibrator),
+        "relabel_rule": asdict(verifier.relabel_rule),
+        "plan": {"kind": verifier.plan.kind, "num_folds": verifier.plan.num_folds},
+    }
+    with atomic_folder(path) as folder:
+        save_file(
+            {k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}, folder / "arrays.safetensors"
+        )
+        text = json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        (folder / "verifier.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def load_verifier(path: str | Path) -> Verifier:
+    """Read a verifier that `Verifier.save` wrote; it gives the same scores.
+
+    Raises:
+        DataFileError: the folder is not a saved verifier, is damaged, or was written by a later version.
+    """
+    path = Path(path)
+    recover_folder(path)
+    about, arrays = _read(path)
+    settings = {k: v for k, v in about["settings"].items() if not (k == "random_state" and v is None)}
+    verifier = verifier_class(about["verifier"])(**settings)
+    verifier.class_names, verifier.num_features = tuple(about["class_names"]), int(about["num_features"])
+    verifier.class_counts = arrays["class_counts"]
+    plan = _with_prefix("plan", arrays)
+    verifier.plan = FoldPlan(
+        about["plan"]["kind"],
+        about["plan"]["num_folds"],
+        plan["hashes"],
+        plan["folds"],
+        plan["prefixes"],
+        plan["class_folds"],
+    )
+    verifier.context = _with_prefix("context", arrays)
+    verifier.full = _restore(verifier, _with_prefix("full", arrays))
+    verifier.fold_scorers = [
+        _restore(verifier, _with_prefix(f"fold{fold}", arrays)) for fold in range(verifier.plan.num_folds)
+    ]
+    verifier.threshold = about["threshold"]
+    verifier.calibrator = None if about["calibrator"] is None else PlattCalibrator(**about["calibrator"])
+    verifier.relabel_rule = RelabelRule(**about["relabel_rule"])
+    return verifier
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    try:
+        about = json.loads((path / "verifier.json").read_text(encoding="utf-8"))
+        arrays = load_file(path / "arrays.safetensors")
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        raise DataFileError(
+            path, f"is not a saved verifier ({error}); save one with `Verifier.save`"
+        ) from error
+    if not isinstance(about, dict) or about.get("verifier") not in VERIFIERS or about.get("format") != FORMAT:
+        raise DataFileError(path, "was not written by this version of noisette; fit the verifier again")
+    return about, arrays
+
+
+def _scorers(verifier: Verifier) -> dict[str, Scorer]:
+    return {"full": verifier.full} | {f"fold{i}": scorer for i, scorer in enumerate(verifier.fold_scorers)}
+
+
+def _restore(verifier: Verifier, arrays: Arrays) -> Scorer:
+    if "constant" in arrays:
+        return ConstantScorer(float(arrays["constant"][0]), verifier.class_counts)
+    return verifier._restore_scorer(verifier.context, arrays)
+
+
+def _prefixed(name: str, arrays: Arrays) -> Arrays:
+    return {f"{name}/{key}": value for key, value in arrays.items()}
+
+
+def _with_prefix(name: str, arrays: Arrays) -> Arrays:
+    return {
+        key.removeprefix(f"{name}/"): value for key, value in arrays.items() if key.startswith(f"{name}/")
+    }

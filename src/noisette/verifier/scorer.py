@@ -1,0 +1,49 @@
+"""What the cross-fitting shell asks of one fitted model: scores, and arrays to save."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from noisette.types import Float64Array
+from noisette.verifier.inputs import Query
+
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+
+
+class Scorer(Protocol):
+    """One fitted model. High scores mean that the label is more likely correct."""
+
+    def score(self, query: Query) -> Float64Array:
+        """Give (B,) scores of the given labels."""
+        ...
+
+    def score_classes(self, query: Query) -> Float64Array:
+        """Give (B, K) scores of every class as the label; -inf for a class that cannot be suggested (no samples)."""
+        ...
+
+    def to_arrays(self) -> Arrays:
+        """Give what is needed to restore this model, as plain arrays."""
+        ...
+
+
+class ConstantScorer:
+    """Scores every label the same: all that can be learned from labels of one kind only."""
+
+    def __init__(self, value: float, class_counts: npt.NDArray[Any]) -> None:
+        self.value, self.class_counts = value, class_counts
+
+    def score(self, query: Query) -> Float64Array:
+        """Give the constant, (B,)."""
+        return np.full(query.given_labels.size, self.value)
+
+    def score_classes(self, query: Query) -> Float64Array:
+        """Give the constant for every class with samples, (B, K)."""
+        row = np.where(self.class_counts > 0, self.value, -np.inf)
+        return np.tile(row, (query.given_labels.size, 1))
+
+    def to_arrays(self) -> Arrays:
+        """Give the constant."""
+        return {"constant": np.array([self.value])}
