@@ -24,9 +24,7 @@ class RelabelRule:
     none_rate: float = 0.0
 
 
-def fit_relabel_rule(
-    class_scores: Float64Array, true_labels: IntArray, wrong_labels: IntArray
-) -> RelabelRule:
+def fit_relabel_rule(class_scores: Float64Array, true_labels: IntArray, wrong_labels: IntArray) -> RelabelRule:
     """Learn the rule from samples whose right class is known.
 
     Args:

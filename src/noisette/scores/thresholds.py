@@ -11,9 +11,7 @@ FIXED_THRESHOLDS = (0.1, 0.2)
 """The thresholds of the published CleanNet runs."""
 
 
-def choose_threshold(
-    scores: Float64Array, verification_labels: IntArray, groups: IntArray | None = None
-) -> float:
+def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups: IntArray | None = None) -> float:
     """Choose the threshold with the lowest error on verified samples; a label is correct iff score >= threshold.
 
     Args:
@@ -29,9 +27,7 @@ def choose_threshold(
         NotVerifiedError: there are no samples.
     """
     if scores.size == 0:
-        raise NotVerifiedError(
-            "a threshold needs verified samples; verify some labels, or give a threshold yourself"
-        )
+        raise NotVerifiedError("a threshold needs verified samples; verify some labels, or give a threshold yourself")
     weights = np.ones(scores.size) if groups is None else _group_weights(groups)
     order = np.argsort(scores, kind="stable")
     ranked = scores[order]

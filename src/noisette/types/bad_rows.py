@@ -66,19 +66,13 @@ class BadRows:
             self.rows.append(row)
         if self.on_error == "stop":
             reason = f"{kind}: {detail}" if detail else kind
-            raise TooManyBadRowsError(
-                path, f"{reason} (--on-error skip goes on without such rows)", line=line
-            )
+            raise TooManyBadRowsError(path, f"{reason} (--on-error skip goes on without such rows)", line=line)
         if self.num_read >= self.grace:
             self.check(path)
 
     def check(self, path: str | Path) -> None:
         """Raise if the share of bad rows is over `max_bad`; call it once more at the end of a file."""
-        if (
-            self.on_error == "skip"
-            and self.num_read >= self.grace
-            and self.num_bad > self.max_bad * self.num_read
-        ):
+        if self.on_error == "skip" and self.num_read >= self.grace and self.num_bad > self.max_bad * self.num_read:
             kind, count = self.counts.most_common(1)[0]
             raise TooManyBadRowsError(
                 path,

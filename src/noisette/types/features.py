@@ -81,9 +81,7 @@ def as_table(features: ArrayLike | FeatureTable, *, name: str = "features") -> F
         return features
     values = as_numpy(features)
     if values.ndim != 2:
-        raise ShapeError(
-            f"`{name}` must have shape (N, D), got {values.shape}; give one row of D numbers a sample"
-        )
+        raise ShapeError(f"`{name}` must have shape (N, D), got {values.shape}; give one row of D numbers a sample")
     if values.dtype.kind not in "fiu":
         raise ShapeError(f"`{name}` must hold numbers, got dtype {values.dtype}")
     return ArrayTable(values)

@@ -119,9 +119,7 @@ class Verifier(ABC):
         Raises:
             ShapeError, InvalidInputError, UnknownClassError: an argument is malformed; the message says which.
         """
-        data = check_training_data(
-            features, given_labels, verification_labels, correct_labels, pred_probs, class_names
-        )
+        data = check_training_data(features, given_labels, verification_labels, correct_labels, pred_probs, class_names)
         return self._fit(data)
 
     def _fit(self, data: TrainingData) -> Self:
@@ -369,9 +367,7 @@ class Verifier(ABC):
         if bad.size:
             row = query.features[bad[0]]
             what = (
-                "a number that is NaN or infinite"
-                if not np.isfinite(row).all()
-                else f"row {row[:4]}... with score NaN"
+                "a number that is NaN or infinite" if not np.isfinite(row).all() else f"row {row[:4]}... with score NaN"
             )
             raise InvalidInputError(
                 f"`features` must hold finite numbers, got {what}; leave such rows out or extract again"
@@ -404,9 +400,7 @@ class Verifier(ABC):
 
     def _suggest(self, query: Query, scores: Float64Array) -> tuple[IntArray, Float64Array]:
         class_scores = self._route(query, lambda scorer, part: scorer.score_classes(part))
-        return suggest_labels(
-            class_scores, query.given_labels, self.quality_of_scores(scores), self.relabel_rule
-        )
+        return suggest_labels(class_scores, query.given_labels, self.quality_of_scores(scores), self.relabel_rule)
 
     # -- saving -------------------------------------------------------------------------------------------------------
 

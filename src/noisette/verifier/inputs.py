@@ -146,16 +146,12 @@ def int_vector(values: ArrayLike, size: int, name: str) -> IntArray:
     """Check a (size,) vector of whole numbers."""
     array = as_numpy(values)
     if array.shape != (size,):
-        raise ShapeError(
-            f"`{name}` must have shape ({size},), one entry a row of `features`, got {array.shape}"
-        )
+        raise ShapeError(f"`{name}` must have shape ({size},), one entry a row of `features`, got {array.shape}")
     if array.dtype.kind == "b" or array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
         return array.astype(np.int64)
-    raise InvalidInputError(
-        f"`{name}` must hold whole numbers, got dtype {array.dtype}; use class ids, not names"
-    )
+    raise InvalidInputError(f"`{name}` must hold whole numbers, got dtype {array.dtype}; use class ids, not names")
 
 
 def check_labels(labels: IntArray, num_classes: int, name: str) -> None:
@@ -199,6 +195,4 @@ def _optional(values: ArrayLike | None, size: int, name: str, default: int) -> I
 def _check_values(values: IntArray, allowed: tuple[int, ...], name: str) -> None:
     bad = np.flatnonzero(~np.isin(values, allowed))
     if bad.size:
-        raise InvalidInputError(
-            f"`{name}` must hold only {allowed}, got {values[bad[0]]} at position {bad[0]}"
-        )
+        raise InvalidInputError(f"`{name}` must hold only {allowed}, got {values[bad[0]]} at position {bad[0]}")

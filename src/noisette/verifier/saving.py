@@ -58,9 +58,7 @@ def save_verifier(verifier: Verifier, path: Path) -> None:
         "plan": {"kind": verifier.plan.kind, "num_folds": verifier.plan.num_folds},
     }
     with atomic_folder(path) as folder:
-        save_file(
-            {k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}, folder / "arrays.safetensors"
-        )
+        save_file({k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}, folder / "arrays.safetensors")
         text = json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         (folder / "verifier.json").write_text(text, encoding="utf-8", newline="\n")
 
@@ -103,9 +101,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         about = json.loads((path / "verifier.json").read_text(encoding="utf-8"))
         arrays = load_file(path / "arrays.safetensors")
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise DataFileError(
-            path, f"is not a saved verifier ({error}); save one with `Verifier.save`"
-        ) from error
+        raise DataFileError(path, f"is not a saved verifier ({error}); save one with `Verifier.save`") from error
     if not isinstance(about, dict) or about.get("verifier") not in VERIFIERS or about.get("format") != FORMAT:
         raise DataFileError(path, "was not written by this version of noisette; fit the verifier again")
     return about, arrays
@@ -126,6 +122,4 @@ def _prefixed(name: str, arrays: Arrays) -> Arrays:
 
 
 def _with_prefix(name: str, arrays: Arrays) -> Arrays:
-    return {
-        key.removeprefix(f"{name}/"): value for key, value in arrays.items() if key.startswith(f"{name}/")
-    }
+    return {key.removeprefix(f"{name}/"): value for key, value in arrays.items() if key.startswith(f"{name}/")}
