@@ -32,7 +32,7 @@ _HOME_OF = {
     "load_verifier": "noisette.verifier",
 }
 
-__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604 - the table is the one list of public names
+__all__ = ["__version__", *_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _flush_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -34,7 +34,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_open(path: str | Path) -> Iterator[IO[str]]:
-    """Open `path` for writing UTF-8 text with ``\\n`` line ends on every system; whole or absent, see `atomic_path`."""
+    """Open `path` for writing UTF-8 text with Unix line ends on every system; whole or absent, see `atomic_path`."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         yield file
 
@@ -61,8 +61,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         if file.is_file():
             _flush(file)
     if path.exists():
-        os.replace(path, old)
-    os.replace(temporary, path)
+        path.replace(old)
+    temporary.replace(path)
     _flush_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
@@ -76,7 +76,7 @@ def recover_folder(path: str | Path) -> None:
     if path.exists():
         shutil.rmtree(old)
     else:
-        os.replace(old, path)
+        old.replace(path)
 
 
 def _flush(path: Path) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from noisette.errors import InvalidInputError, NotFittedError, NotVerifiedError, ShapeError, UnknownClassError
-from noisette.scores.calibration import PlattCalibrator, fit_calibrator
-from noisette.scores.relabel import RelabelRule, fit_relabel_rule, suggest_labels
-from noisette.scores.thresholds import choose_threshold
+from noisette.errors import InvalidInputError, NotFittedError, NotVerifiedError
+from noisette.scores.relabel import suggest_labels
 from noisette.types import (
     ArrayLike,
     BoolArray,
@@ -25,17 +23,17 @@ from noisette.types import (
     as_table,
     silent,
 )
-from noisette.verifier.folds import FoldPlan, plan_folds
+from noisette.verifier.crossfit import fit_crossfit
+from noisette.verifier.folds import plan_folds
 from noisette.verifier.inputs import (
     Query,
     TrainingData,
     VerifiedPairs,
-    batch_rows,
-    check_labels,
-    check_probs,
+    check_query,
     check_training_data,
-    int_vector,
+    iter_queries,
 )
+from noisette.verifier.rules import DecisionRules, learn_rules
 from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 
 WeightKind = Literal["soft", "hard"]
@@ -44,9 +42,9 @@ WeightKind = Literal["soft", "hard"]
 class Verifier(ABC):
     """Scores (sample, given label) pairs after learning from a few verified ones.
 
-    A subclass says how one model is fitted (`_prepare`, `_fit_scorer`) and restored (`_restore_scorer`). This class adds
-    what all share: checks at the door, cross-fitting (every verified row is scored by a model that has not seen its
-    verification label), threshold and calibrator learned on those out-of-fold scores, suggestions, weights, saving.
+    A subclass says how one model is fitted (`_prepare`, `_fit_scorer`) and restored (`_restore_scorer`). This class
+    adds what all share: checks at the door, cross-fitting (every verified row is scored by a model that has not seen
+    its verification label), threshold and calibrator learned on those out-of-fold scores, suggestions, weights, saving.
 
     Args:
         random_state: integer seed or numpy generator; the same seed gives the same result.
@@ -124,24 +122,22 @@ class Verifier(ABC):
 
     def _fit(self, data: TrainingData) -> Self:
         plan_rng, *streams = as_generator(self.random_state).spawn(self.num_folds + 3)
-        seeds = [int(stream.integers(1 << 31)) for stream in streams]
+        context_seed, *seeds = [int(stream.integers(1 << 31)) for stream in streams]
         self.class_names, self.num_features = data.class_names, data.table.num_features
         self.class_counts = data.class_counts
         rows = data.verified_rows
-        verified = data.table.take(rows)
-        given, targets = data.given_labels[rows], data.verification_labels[rows]
-        self.plan = plan_folds(verified, given, targets, data.num_classes, self.num_folds, plan_rng)
-        self.context = self._prepare(data, seeds[0])
+        verified = Query(data.table.take(rows), data.given_labels[rows], data.probs_of(rows))
+        targets = data.verification_labels[rows]
+        plan = plan_folds(verified.features, verified.given_labels, targets, data.num_classes, self.num_folds, plan_rng)
+        self.context = self._prepare(data, context_seed)
         pairs = data.pairs()
-        self.full = self._scorer(data, pairs, seeds[1])
-        row_folds = self.plan.folds_of(verified)
-        pair_folds = row_folds[np.searchsorted(rows, pairs.rows)]
-        self.fold_scorers: list[Scorer] = []
-        for fold in range(self.plan.num_folds):
-            self.progress("cross-fit", fold, self.plan.num_folds)
-            allowed = self.plan.may_train(fold, pair_folds, pairs.labels)
-            self.fold_scorers.append(self._scorer(data, pairs.where(allowed), seeds[2 + fold]))
-        self._learn_rules(data, verified)
+        pair_folds = plan.folds_of(verified.features)[np.searchsorted(rows, pairs.rows)]
+        self.models = fit_crossfit(
+            plan, pairs, pair_folds, lambda part, seed: self._scorer(data, part, seed), seeds, self.progress
+        )
+        self.rules = DecisionRules(threshold=self._natural_threshold())
+        if rows.size:
+            self.rules = learn_rules(self.models, data, verified)
         return self
 
     def _scorer(self, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:
@@ -149,26 +145,6 @@ class Verifier(ABC):
             share = float(pairs.targets.mean()) if len(pairs) else 0.0
             return ConstantScorer(share, self.class_counts)
         return self._fit_scorer(self.context, data, pairs, seed)
-
-    def _learn_rules(self, data: TrainingData, verified: np.ndarray) -> None:
-        """Learn threshold, calibrator and relabel rule on out-of-fold scores of the verified rows alone."""
-        rows = data.verified_rows
-        self.threshold: float | None = self._natural_threshold()
-        self.calibrator: PlattCalibrator | None = None
-        self.relabel_rule = RelabelRule()
-        if rows.size == 0:
-            return
-        probs = None if data.pred_probs is None else data.pred_probs[rows]
-        query = Query(verified, data.given_labels[rows], probs)
-        targets = data.verification_labels[rows]
-        scores = self._score_query(query)
-        self.threshold = choose_threshold(scores, targets, query.given_labels)
-        self.calibrator = fit_calibrator(scores, targets)
-        correct = data.correct_labels[rows]
-        right = np.where(targets == 1, query.given_labels, correct)
-        known = np.flatnonzero(right >= 0)
-        class_scores = self._route(query.where(known), lambda scorer, part: scorer.score_classes(part))
-        self.relabel_rule = fit_relabel_rule(class_scores, right[known], correct[targets == 0])
 
     # -- scoring ----------------------------------------------------------------------------------------------------
 
@@ -261,17 +237,14 @@ class Verifier(ABC):
 
         Arguments as `score_samples`.
         """
-        labels, chances = [], []
-        for query in self._queries(features, given_labels, pred_probs):
-            label, chance = self._suggest(query, self._score_query(query))
+        labels, chances = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+        for _, label, chance in self.iter_scores(features, given_labels, pred_probs=pred_probs):
             labels.append(label)
             chances.append(chance)
-        if not labels:
-            return np.empty(0, dtype=np.int64), np.empty(0)
         return np.concatenate(labels), np.concatenate(chances)
 
     def iter_scores(
-        self, features: FeatureTable, given_labels: IntArray, *, pred_probs: ArrayLike | None = None
+        self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, *, pred_probs: ArrayLike | None = None
     ) -> Iterator[tuple[Float64Array, IntArray, Float64Array]]:
         """Yield (scores, suggested labels, their probabilities) a batch of rows at a time, for tables of any size."""
         for query in self._queries(features, given_labels, pred_probs):
@@ -287,13 +260,13 @@ class Verifier(ABC):
             NotVerifiedError: no verification labels were given and the method has no probability of its own.
         """
         self._check_fitted()
-        if self.calibrator is not None:
-            return self.calibrator(scores)
+        if self.rules.calibrator is not None:
+            return self.rules.calibrator(scores)
         natural = self._natural_quality(scores)
         if natural is None:
             raise NotVerifiedError(
-                f"{type(self).__name__} needs verification labels to turn scores into probabilities; verify some labels "
-                "and fit again, or rank by `score_samples`"
+                f"{type(self).__name__} needs verification labels to turn scores into probabilities; verify some "
+                "labels and fit again, or rank by `score_samples`"
             )
         return natural
 
@@ -304,13 +277,7 @@ class Verifier(ABC):
             NotVerifiedError: no verification labels were given and the method has no threshold of its own.
         """
         self._check_fitted()
-        if self.threshold is None:
-            raise NotVerifiedError(
-                f"{type(self).__name__} needs verification labels to choose a threshold; verify some labels and fit again, "
-                "or set `threshold`"
-            )
-        verdict: BoolArray = scores >= self.threshold
-        return verdict
+        return self.rules.verdict(scores)
 
     def weight_of_scores(self, scores: Float64Array, kind: WeightKind = "soft") -> Float64Array:
         """Turn raw scores into sample weights, see `sample_weight`."""
@@ -332,75 +299,33 @@ class Verifier(ABC):
     def _queries(
         self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, pred_probs: ArrayLike | None
     ) -> Iterator[Query]:
-        """Check the arguments of a scoring method, then cut them into batches."""
         self._check_fitted()
         assert self.class_names is not None
         table = as_table(features)
-        if table.num_features != self.num_features:
-            raise ShapeError(
-                f"`features` must have shape (N, {self.num_features}), got {table.num_features} columns; "
-                "was the backbone changed since `fit`?"
-            )
-        labels = int_vector(given_labels, table.num_rows, "given_labels")
-        check_labels(labels, len(self.class_names), "given_labels")
-        empty = np.flatnonzero(self.class_counts[labels] == 0)
-        if empty.size:
-            name = self.class_names[labels[empty[0]]]
-            raise UnknownClassError(
-                f"`given_labels` names class {name!r} at position {empty[0]}, which had no samples in `fit`; "
-                "fit again with samples of that class"
-            )
-        probs = None if pred_probs is None else check_probs(pred_probs, table.num_rows, len(self.class_names))
-        return self._batches(table, labels, probs)
-
-    def _batches(self, table: FeatureTable, labels: IntArray, probs: Float64Array | None) -> Iterator[Query]:
-        start = 0
-        for block in table.iter_batches(batch_rows(table.num_features)):
-            part = slice(start, start + block.shape[0])
-            yield Query(block, labels[part], None if probs is None else probs[part])
-            start += block.shape[0]
-            self.progress("score", start, table.num_rows)
+        labels, probs = check_query(
+            table, given_labels, pred_probs, self.num_features, self.class_names, self.class_counts
+        )
+        return iter_queries(table, labels, probs, self.progress)
 
     def _score_query(self, query: Query) -> Float64Array:
-        scores = self._route(query, lambda scorer, part: scorer.score(part))
+        if self.needs_verification and self.models.plan.kind == "none":
+            raise NotVerifiedError(
+                f"{type(self).__name__} needs verification labels of correct and of mislabelled samples; verify some, "
+                "or use a method that works without (average, filtering, drae)"
+            )
+        scores = self.models.score(query)
         bad = np.flatnonzero(~np.isfinite(scores))
         if bad.size:
             row = query.features[bad[0]]
-            what = (
-                "a number that is NaN or infinite" if not np.isfinite(row).all() else f"row {row[:4]}... with score NaN"
-            )
+            what = "NaN or infinity" if not np.isfinite(row).all() else f"a row {row[:4]}... whose score is NaN"
             raise InvalidInputError(
-                f"`features` must hold finite numbers, got {what}; leave such rows out or extract again"
+                f"`features` must hold finite numbers, got {what}; leave such rows out or extract them again"
             )
         return scores
 
-    def _route(self, query: Query, ask: Callable[[Scorer, Query], Float64Array]) -> Float64Array:
-        """Ask for each row the model that may answer: its fold's for a verified row, else the one fitted on all."""
-        folds = self.plan.folds_of(query.features)
-        present = np.unique(folds)
-        if present.size == 1:
-            return ask(self._scorer_of(int(present[0])), query)
-        answers: Float64Array | None = None
-        for fold in present:
-            rows = np.flatnonzero(folds == fold)
-            part = ask(self._scorer_of(int(fold)), query.where(rows))
-            if answers is None:
-                answers = np.empty((folds.size, *part.shape[1:]))
-            answers[rows] = part
-        return np.empty(0) if answers is None else answers
-
-    def _scorer_of(self, fold: int) -> Scorer:
-        scorer = self.full if fold < 0 else self.fold_scorers[fold]
-        if isinstance(scorer, ConstantScorer) and self.needs_verification and self.plan.kind == "none":
-            raise NotVerifiedError(
-                f"{type(self).__name__} needs verification labels of correct and of mislabelled samples; verify some, or "
-                "use a method that works without (average, filtering, drae)"
-            )
-        return scorer
-
     def _suggest(self, query: Query, scores: Float64Array) -> tuple[IntArray, Float64Array]:
-        class_scores = self._route(query, lambda scorer, part: scorer.score_classes(part))
-        return suggest_labels(class_scores, query.given_labels, self.quality_of_scores(scores), self.relabel_rule)
+        class_scores = self.models.score_classes(query)
+        return suggest_labels(class_scores, query.given_labels, self.quality_of_scores(scores), self.rules.relabel)
 
     # -- saving -------------------------------------------------------------------------------------------------------
 

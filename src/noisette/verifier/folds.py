@@ -6,8 +6,9 @@ seen a verification label of that row, or of a copy of it under another label.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,7 @@ class FoldPlan:
         allowed: BoolArray = (folds != fold) & (self.class_folds[labels] != fold)
         return allowed
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Give the plan as arrays, for saving."""
         return {
             "hashes": self.hashes,
@@ -87,6 +88,11 @@ class FoldPlan:
             "prefixes": self.prefixes,
             "class_folds": self.class_folds,
         }
+
+    @classmethod
+    def from_arrays(cls, kind: FoldKind, num_folds: int, arrays: Mapping[str, npt.NDArray[Any]]) -> FoldPlan:
+        """Undo `to_arrays`."""
+        return cls(kind, num_folds, arrays["hashes"], arrays["folds"], arrays["prefixes"], arrays["class_folds"])
 
 
 def plan_folds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from noisette.types import (
     Float64Array,
     HashArray,
     IntArray,
+    Progress,
     as_numpy,
     as_table,
 )
@@ -81,6 +82,10 @@ class TrainingData:
         """(K,) number of samples a given label."""
         return np.bincount(self.given_labels, minlength=self.num_classes).astype(np.int64)
 
+    def probs_of(self, rows: IntArray) -> Float64Array | None:
+        """Give the class probabilities of some rows, where there are any."""
+        return None if self.pred_probs is None else self.pred_probs[rows]
+
     def pairs(self) -> VerifiedPairs:
         """Give the pairs to learn from: one a verified row, and one more for each corrected label."""
         rows = self.verified_rows
@@ -140,6 +145,49 @@ def check_training_data(
     check_labels(known, len(names), "correct_labels")
     probs = None if pred_probs is None else check_probs(pred_probs, size, len(names))
     return TrainingData(table, given, verification, correct, probs, names)
+
+
+def check_query(
+    table: FeatureTable,
+    given_labels: ArrayLike,
+    pred_probs: ArrayLike | None,
+    num_features: int,
+    class_names: tuple[str, ...],
+    class_counts: IntArray,
+) -> tuple[IntArray, Float64Array | None]:
+    """Check the arguments of a scoring method against what `fit` saw; give labels and probabilities as arrays.
+
+    Raises:
+        ShapeError: lengths or dimensions do not fit together.
+        UnknownClassError: a label is outside 0..K-1, or names a class that had no samples in `fit`.
+    """
+    if table.num_features != num_features:
+        raise ShapeError(
+            f"`features` must have shape (N, {num_features}), got {table.num_features} columns; "
+            "was the backbone changed since `fit`?"
+        )
+    labels = int_vector(given_labels, table.num_rows, "given_labels")
+    check_labels(labels, len(class_names), "given_labels")
+    empty = np.flatnonzero(class_counts[labels] == 0)
+    if empty.size:
+        raise UnknownClassError(
+            f"`given_labels` names class {class_names[labels[empty[0]]]!r} at position {empty[0]}, which had no "
+            "samples in `fit`; fit again with samples of that class"
+        )
+    probs = None if pred_probs is None else check_probs(pred_probs, table.num_rows, len(class_names))
+    return labels, probs
+
+
+def iter_queries(
+    table: FeatureTable, labels: IntArray, probs: Float64Array | None, progress: Progress
+) -> Iterator[Query]:
+    """Cut checked arguments into batches of near 16 MB."""
+    start = 0
+    for block in table.iter_batches(batch_rows(table.num_features)):
+        part = slice(start, start + block.shape[0])
+        yield Query(block, labels[part], None if probs is None else probs[part])
+        start = part.stop
+        progress("score", start, table.num_rows)
 
 
 def int_vector(values: ArrayLike, size: int, name: str) -> IntArray:

@@ -1,9 +1,8 @@
-"""A fitted verifier on disk: one folder with `verifier.json` and `arrays.safetensors`; no pickle, no clock, no path."""
+"""A fitted verifier on disk: a folder with `verifier.json` and `arrays.safetensors`; no pickle, clock or path."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from noisette.errors import DataFileError
 from noisette.files import atomic_folder, recover_folder
-from noisette.scores.calibration import PlattCalibrator
-from noisette.scores.relabel import RelabelRule
 from noisette.verifier.base import Verifier
+from noisette.verifier.crossfit import CrossFit
 from noisette.verifier.folds import FoldPlan
+from noisette.verifier.rules import DecisionRules
 from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 
 FORMAT = 1
@@ -42,7 +41,7 @@ def save_verifier(verifier: Verifier, path: Path) -> None:
     """Write a fitted verifier; the folder is either the old one or the new one, never half of it."""
     assert verifier.class_names is not None
     arrays: Arrays = {"class_counts": verifier.class_counts}
-    arrays |= _prefixed("plan", verifier.plan.to_arrays())
+    arrays |= _prefixed("plan", verifier.models.plan.to_arrays())
     arrays |= _prefixed("context", verifier.context)
     for name, scorer in _scorers(verifier).items():
         arrays |= _prefixed(name, scorer.to_arrays())
@@ -52,10 +51,8 @@ def save_verifier(verifier: Verifier, path: Path) -> None:
         "settings": verifier.settings(),
         "class_names": list(verifier.class_names),
         "num_features": verifier.num_features,
-        "threshold": verifier.threshold,
-        "calibrator": None if verifier.calibrator is None else asdict(verifier.calibrator),
-        "relabel_rule": asdict(verifier.relabel_rule),
-        "plan": {"kind": verifier.plan.kind, "num_folds": verifier.plan.num_folds},
+        "rules": verifier.rules.to_json(),
+        "plan": {"kind": verifier.models.plan.kind, "num_folds": verifier.models.plan.num_folds},
     }
     with atomic_folder(path) as folder:
         save_file({k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}, folder / "arrays.safetensors")
@@ -76,23 +73,11 @@ def load_verifier(path: str | Path) -> Verifier:
     verifier = verifier_class(about["verifier"])(**settings)
     verifier.class_names, verifier.num_features = tuple(about["class_names"]), int(about["num_features"])
     verifier.class_counts = arrays["class_counts"]
-    plan = _with_prefix("plan", arrays)
-    verifier.plan = FoldPlan(
-        about["plan"]["kind"],
-        about["plan"]["num_folds"],
-        plan["hashes"],
-        plan["folds"],
-        plan["prefixes"],
-        plan["class_folds"],
-    )
     verifier.context = _with_prefix("context", arrays)
-    verifier.full = _restore(verifier, _with_prefix("full", arrays))
-    verifier.fold_scorers = [
-        _restore(verifier, _with_prefix(f"fold{fold}", arrays)) for fold in range(verifier.plan.num_folds)
-    ]
-    verifier.threshold = about["threshold"]
-    verifier.calibrator = None if about["calibrator"] is None else PlattCalibrator(**about["calibrator"])
-    verifier.relabel_rule = RelabelRule(**about["relabel_rule"])
+    plan = FoldPlan.from_arrays(about["plan"]["kind"], about["plan"]["num_folds"], _with_prefix("plan", arrays))
+    folds = [_restore(verifier, _with_prefix(f"fold{i}", arrays)) for i in range(plan.num_folds)]
+    verifier.models = CrossFit(plan, _restore(verifier, _with_prefix("full", arrays)), folds)
+    verifier.rules = DecisionRules.from_json(about["rules"])
     return verifier
 
 
@@ -108,7 +93,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 def _scorers(verifier: Verifier) -> dict[str, Scorer]:
-    return {"full": verifier.full} | {f"fold{i}": scorer for i, scorer in enumerate(verifier.fold_scorers)}
+    models = verifier.models
+    return {"full": models.full} | {f"fold{i}": scorer for i, scorer in enumerate(models.folds)}
 
 
 def _restore(verifier: Verifier, arrays: Arrays) -> Scorer:

@@ -1,0 +1,84 @@
+"""What a verifier learns about its own scores, from out-of-fold rows alone: threshold, calibrator, relabel rule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from noisette.errors import NotVerifiedError
+from noisette.scores.calibration import PlattCalibrator, fit_calibrator
+from noisette.scores.relabel import RelabelRule, fit_relabel_rule
+from noisette.scores.thresholds import choose_threshold
+from noisette.types import BoolArray, Float64Array
+from noisette.verifier.crossfit import CrossFit
+from noisette.verifier.inputs import Query, TrainingData
+
+
+@dataclass(frozen=True)
+class DecisionRules:
+    """How raw scores become verdicts, probabilities and suggestions.
+
+    Attributes:
+        threshold: a label is correct iff its score is at or above; None where nothing can be said.
+        calibrator: from score to P(correct); None without verification labels.
+        relabel: from class scores to class probabilities.
+    """
+
+    threshold: float | None = None
+    calibrator: PlattCalibrator | None = None
+    relabel: RelabelRule = field(default_factory=RelabelRule)
+
+    def verdict(self, scores: Float64Array) -> BoolArray:
+        """Give (N,) verdicts, True = label correct.
+
+        Raises:
+            NotVerifiedError: there is no threshold.
+        """
+        if self.threshold is None:
+            raise NotVerifiedError(
+                "a verdict needs a threshold, and a threshold needs verification labels; verify some labels and fit "
+                "again, or compare `score_samples` with a threshold of your own"
+            )
+        verdict: BoolArray = scores >= self.threshold
+        return verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the rules as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> DecisionRules:
+        """Undo `to_json`."""
+        calibrator = values["calibrator"]
+        return cls(
+            values["threshold"],
+            None if calibrator is None else PlattCalibrator(**calibrator),
+            RelabelRule(**values["relabel"]),
+        )
+
+
+def learn_rules(models: CrossFit, data: TrainingData, verified: Query) -> DecisionRules:
+    """Learn the rules from the verified rows of `data`, each scored by the model of its fold.
+
+    Args:
+        models: the cross-fitted models.
+        data: the training data; at least one row is verified.
+        verified: the verified rows as a query, in the order of `data.verified_rows`.
+    """
+    targets = data.verification_labels[data.verified_rows]
+    correct = data.correct_labels[data.verified_rows]
+    scores = models.score(verified)
+    right = np.where(targets == 1, verified.given_labels, correct)
+    known = np.flatnonzero(right >= 0)
+    class_scores = models.score_classes(verified.where(known)) if known.size else _no_rows(data.num_classes)
+    return DecisionRules(
+        choose_threshold(scores, targets, verified.given_labels),
+        fit_calibrator(scores, targets),
+        fit_relabel_rule(class_scores, right[known], correct[targets == 0]),
+    )
+
+
+def _no_rows(num_classes: int) -> Float64Array:
+    return np.empty((0, num_classes))
