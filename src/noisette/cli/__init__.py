@@ -1,1 +1,5 @@
-"""TODO."""
+"""The ``noisette`` command. A command parses its options, calls the pipeline, and prints."""
+
+from noisette.cli.app import main
+
+__all__ = ["main"]

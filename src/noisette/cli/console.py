@@ -1,0 +1,110 @@
+"""What all commands share: results to stdout, progress and errors to stderr, exit codes, the line that says what next."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+
+from noisette.errors import NoisetteError
+
+if TYPE_CHECKING:
+    from noisette.types import Progress
+
+FAILED = 1
+STOPPED = 130
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="DIR",
+        help="The workspace; else $NOISETTE_WORKSPACE, else the nearest folder upwards with a noisette.toml.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+_Parameters = ParamSpec("_Parameters")
+
+
+def command(function: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
+    """Turn our own errors into one line on stderr and exit code 1; never a traceback for what a user can mend."""
+
+    @functools.wraps(function)
+    def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except NoisetteError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            typer.echo("stopped; run the same command again to go on", err=True)
+            raise typer.Exit(STOPPED) from None
+        except BrokenPipeError:
+            # The reader (say `head`) has seen enough; that is not an error.
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+    return run
+
+
+def fail(message: str) -> None:
+    """Print one error and end with exit code 1."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(FAILED)
+
+
+def warn(message: str) -> None:
+    """Print a warning to stderr."""
+    typer.echo(f"warning: {message}", err=True)
+
+
+def finish(result: dict[str, Any], as_json: bool, lines: Sequence[str], next_command: str | None) -> None:
+    """Print the result of a command: one JSON object, or lines for people and what to do next."""
+    if as_json:
+        typer.echo(json.dumps(result | {"next": next_command}, ensure_ascii=False, indent=2))
+        return
+    for line in lines:
+        typer.echo(line)
+    if next_command is not None:
+        typer.echo(f"next: {next_command}")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Give a progress callback that draws a bar on stderr where stderr is a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total or None)
+            bar.update(tasks[what], completed=done, total=total or None)
+
+        yield show
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out rows under a header in columns: the first to the left, the others to the right."""
+    cells = [list(header), *[list(row) for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        first, *rest = (cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        lines.append("  ".join([first, *rest]).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return lines

@@ -1,0 +1,158 @@
+"""The workspace as a verifier sees it: a feature table whose every row has a given label and perhaps a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from noisette.errors import WorkspaceError
+from noisette.pipeline.workspace import Workspace
+from noisette.store import ParquetTable, read_samples
+from noisette.types import FeatureTable, Float32Array, IntArray, SampleTable
+
+EVALUATION_SPLITS = ("validation", "test")
+"""Splits whose verification labels are never learned from."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFeatures:
+    """N rows of a feature table with what is known of each.
+
+    Attributes:
+        table: the features.
+        keys, splits: identity of each row.
+        uris: where each row's picture is; "" where there is none.
+        given_labels: (N,) class ids.
+        verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified.
+        correct_labels: (N,) class id; -1 not known, -2 none of the classes.
+        class_names: names of the K classes.
+        notes: what a person should know about the join of samples, features and decisions.
+    """
+
+    table: FeatureTable
+    keys: list[str]
+    splits: list[str]
+    uris: list[str]
+    given_labels: IntArray
+    verification_labels: IntArray
+    correct_labels: IntArray
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_evaluation(self) -> np.ndarray:
+        """(N,) mask of the rows that are kept for evaluation."""
+        return np.isin(np.array(self.splits, dtype=object), EVALUATION_SPLITS)
+
+    def fit_arguments(self) -> dict[str, object]:
+        """Give the arguments of `Verifier.fit`: all rows but those kept for evaluation."""
+        rows = np.flatnonzero(~self.is_evaluation)
+        table = self.table if rows.size == self.table.num_rows else RowsOf(self.table, rows)
+        return {
+            "features": table,
+            "given_labels": self.given_labels[rows],
+            "verification_labels": self.verification_labels[rows],
+            "correct_labels": self.correct_labels[rows],
+            "class_names": self.class_names,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class RowsOf:
+    """Some rows (ascending numbers) of a feature table, as a feature table; reads each block of the table once."""
+
+    table: FeatureTable
+    rows: IntArray
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows kept."""
+        return int(self.rows.size)
+
+    @property
+    def num_features(self) -> int:
+        """D."""
+        return self.table.num_features
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Class names of the table."""
+        return self.table.class_names
+
+    def iter_batches(self, batch_size: int) -> Iterator[Float32Array]:
+        """Yield (B, D) blocks of the rows kept; every block but the last has `batch_size` rows."""
+        waiting: list[Float32Array] = []
+        held, start = 0, 0
+        for block in self.table.iter_batches(batch_size):
+            low, high = np.searchsorted(self.rows, [start, start + block.shape[0]])
+            part = block[self.rows[low:high] - start]
+            start += block.shape[0]
+            waiting.append(part)
+            held += part.shape[0]
+            if held >= batch_size:
+                joined = np.concatenate(waiting)
+                yield joined[:batch_size]
+                waiting, held = [joined[batch_size:]], held - batch_size
+        if held:
+            yield np.concatenate(waiting)
+
+    def take(self, rows: IntArray) -> Float32Array:
+        """Give the rows with these numbers among the rows kept."""
+        return self.table.take(self.rows[rows])
+
+
+def load_labelled(workspace: Workspace) -> LabelledFeatures:
+    """Join samples, features and decisions of a workspace.
+
+    Raises:
+        WorkspaceError: there are no features, or none that belong to a sample.
+    """
+    workspace.need(workspace.features, "noisette init")
+    samples = read_samples(workspace.samples)
+    class_names = workspace.class_names()
+    stored = ParquetTable(workspace.features, class_names=class_names)
+    keys, splits = stored.read_keys(), stored.read_splits()
+    places = _places(samples, splits, keys)
+    notes = []
+    table: FeatureTable = stored
+    if (places < 0).any():
+        kept = np.flatnonzero(places >= 0)
+        notes.append(f"{places.size - kept.size} rows of features belong to no sample and are left out")
+        if kept.size == 0:
+            raise WorkspaceError("no row of the features belongs to a sample; were they made for another data set?")
+        table, places = RowsOf(stored, kept), places[kept]
+        keys, splits = [keys[i] for i in kept], [splits[i] for i in kept]
+    given = samples.given_labels[places]
+    with workspace.reviews() as reviews:
+        resolved = reviews.resolve(splits, keys, given)
+    if resolved.changed.any():
+        notes.append(
+            f"{int(resolved.changed.sum())} decisions were taken on another given label than today's and count as none"
+        )
+    return LabelledFeatures(
+        table,
+        keys,
+        splits,
+        [samples.uris[i] for i in places],
+        given,
+        resolved.verification_labels,
+        resolved.correct_labels,
+        class_names,
+        tuple(notes),
+    )
+
+
+def _places(samples: SampleTable, splits: list[str], keys: list[str]) -> IntArray:
+    """Give the row among the samples of each (split, key); -1 where there is none."""
+    if keys == samples.keys and splits == samples.splits:
+        return np.arange(len(keys))
+    separator = "\x1f"  # no key holds a control character
+    known = pc.binary_join_element_wise(pa.array(samples.splits), pa.array(samples.keys), separator)
+    asked = pc.binary_join_element_wise(pa.array(splits, pa.string()), pa.array(keys, pa.string()), separator)
+    found = pc.index_in(asked, value_set=known)
+    places: IntArray = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return places

@@ -1,0 +1,134 @@
+"""The settings of every step: frozen records, read from and written to `noisette.toml`; unknown names are errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from noisette.errors import DataFileError, InvalidInputError
+from noisette.files import atomic_open
+
+_Section = TypeVar("_Section")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectSettings:
+    """What the workspace is called, and the seed of everything random in it."""
+
+    title: str = "Label quality"
+    random_state: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings:
+    """How bad rows are treated: "skip" counts them, up to the share `max_bad`; "stop" ends at the first."""
+
+    on_error: str = "skip"
+    max_bad: float = 0.01
+    features: str = "imported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceSettings:
+    """Representative features a class: `num_references` K-means centroids."""
+
+    num_references: int = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectSettings:
+    """Who scores the labels. `verifier` "auto" fits each of `candidates` and takes the one with the lowest error on
+    verified labels that it had not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's)."""
+
+    verifier: str = "auto"
+    candidates: tuple[str, ...] = ("average", "filtering", "cleannet")
+    normalization: str = "auto"
+    recipe: str = "default"
+    num_steps: int = 0
+    weights: str = "soft"
+    weight_floor: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
+    """How many of the most suspicious samples the report shows."""
+
+    num_suspicious: int = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of a workspace, a section a step."""
+
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    input: InputSettings = field(default_factory=InputSettings)
+    references: ReferenceSettings = field(default_factory=ReferenceSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+
+    def with_options(self, **sections: dict[str, Any]) -> Settings:
+        """Give the settings with some replaced; options that are None leave theirs as it is."""
+        changed = {}
+        for name, options in sections.items():
+            given = {key: value for key, value in options.items() if value is not None}
+            changed[name] = dataclasses.replace(getattr(self, name), **given)
+        return dataclasses.replace(self, **changed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the settings as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read `noisette.toml`.
+
+    Raises:
+        DataFileError: the file is not TOML, or has a section, a name or a value that does not exist.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataFileError(path, f"is not valid TOML: {error}") from error
+    try:
+        return _from_table(Settings, values, "")
+    except InvalidInputError as error:
+        raise DataFileError(path, str(error)) from error
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write `noisette.toml`: every setting with its value, in one fixed order."""
+    with atomic_open(path) as file:
+        file.write("# Settings of every step; options of a command override them. See `noisette COMMAND --help`.\n")
+        for section, values in settings.to_json().items():
+            file.write(f"\n[{section}]\n")
+            for name, value in values.items():
+                # TOML and JSON agree on strings, numbers, booleans and lists of them.
+                file.write(f"{name} = {json.dumps(value, ensure_ascii=False)}\n")
+
+
+def _from_table(kind: type[_Section], values: dict[str, Any], where: str) -> _Section:
+    types = get_type_hints(kind)
+    unknown = sorted(set(values) - set(types))
+    if unknown:
+        raise InvalidInputError(f"unknown setting `{where}{unknown[0]}`; known are {', '.join(sorted(types))}")
+    return kind(**{name: _value(types[name], value, where + name) for name, value in values.items()})
+
+
+def _value(kind: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise InvalidInputError(f"`{name}` must be a section, got {value!r}")
+        return _from_table(kind, value, f"{name}.")
+    if kind == tuple[str, ...]:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        return value
+    expected = "a list of strings" if kind == tuple[str, ...] else kind.__name__
+    raise InvalidInputError(f"`{name}` must be {expected}, got {value!r}")

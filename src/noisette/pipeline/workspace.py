@@ -1,0 +1,142 @@
+"""A workspace: one folder that holds what the steps read and write, safe to copy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from noisette.data import read_class_list
+from noisette.errors import WorkspaceError
+from noisette.files import atomic_open
+from noisette.pipeline.settings import Settings, read_settings, write_settings
+from noisette.store import ReviewStore
+
+SETTINGS_FILE = "noisette.toml"
+ENVIRONMENT_VARIABLE = "NOISETTE_WORKSPACE"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Names and places of everything in a workspace; opening one reads nothing but its settings."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def classes(self) -> Path:
+        """Class names, one a line; a class id is its line number from 0."""
+        return self.root / "classes.txt"
+
+    @property
+    def samples(self) -> Path:
+        """All samples: split, key, uri, given label."""
+        return self.root / "samples.parquet"
+
+    @property
+    def skipped(self) -> Path:
+        """Bad rows that were skipped when the workspace was made, a line each."""
+        return self.root / "skipped.txt"
+
+    @property
+    def features(self) -> Path:
+        """Folder of the feature table in use."""
+        return self.root / "features" / self.settings.input.features
+
+    @property
+    def references(self) -> Path:
+        """References of the feature table in use."""
+        return self.root / "references" / f"{self.settings.input.features}.safetensors"
+
+    def verifier(self, name: str) -> Path:
+        """Folder of a fitted verifier."""
+        return self.root / "verifiers" / name
+
+    def scores(self, name: str) -> Path:
+        """What a verifier says of every label."""
+        return self.root / "scores" / f"{name}.parquet"
+
+    @property
+    def detection(self) -> Path:
+        """Which verifier was chosen and what each was measured at."""
+        return self.root / "scores" / "detection.json"
+
+    @property
+    def held_out(self) -> Path:
+        """Result of the last held-out-class evaluation."""
+        return self.root / "evaluation" / "held_out.json"
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.root / "report" / "index.html"
+
+    def reviews(self) -> ReviewStore:
+        """Open the review store, the only home of verification labels."""
+        return ReviewStore(self.root / "reviews.sqlite")
+
+    def class_names(self) -> tuple[str, ...]:
+        """Read the class names."""
+        return read_class_list(self.classes)
+
+    def need(self, path: Path, remedy: str) -> Path:
+        """Give `path` if it exists.
+
+        Raises:
+            WorkspaceError: it does not; the message names the command that makes it.
+        """
+        if not path.exists():
+            raise WorkspaceError(f"{path.relative_to(self.root).as_posix()} is not there yet; run `{remedy}` first")
+        return path
+
+
+def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...]) -> Workspace:
+    """Make the folder with its settings and class names.
+
+    Raises:
+        WorkspaceError: there is a finished workspace in `root` already.
+    """
+    if (root / SETTINGS_FILE).exists():
+        raise WorkspaceError(f"{root} is a workspace already; choose another folder, or delete that one first")
+    root.mkdir(parents=True, exist_ok=True)
+    workspace = Workspace(root, settings)
+    with atomic_open(workspace.classes) as file:
+        file.writelines(f"{name}\n" for name in class_names)
+    return workspace
+
+
+def finish_workspace(workspace: Workspace) -> None:
+    """Write the settings, last of all: a folder without them is not a workspace yet, and `init` may run again."""
+    write_settings(workspace.root / SETTINGS_FILE, workspace.settings)
+
+
+def open_workspace(path: Path | None = None) -> Workspace:
+    """Open the workspace in `path`, else in $NOISETTE_WORKSPACE, else in the nearest folder upwards that is one.
+
+    Raises:
+        WorkspaceError: there is none; the message says where it was looked for.
+        DataFileError: its settings cannot be read.
+    """
+    root = _find(path)
+    return Workspace(root, read_settings(root / SETTINGS_FILE))
+
+
+def _find(path: Path | None) -> Path:
+    named = path if path is not None else _from_environment()
+    if named is not None:
+        if not (named / SETTINGS_FILE).is_file():
+            raise WorkspaceError(f"{named} is not a workspace (no {SETTINGS_FILE} in it); make one with `noisette init`")
+        return named
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / SETTINGS_FILE).is_file():
+            return folder
+    raise WorkspaceError(
+        f"no workspace: no {SETTINGS_FILE} in {here} or above it; make one with `noisette init`, "
+        f"or name one with -w DIR or ${ENVIRONMENT_VARIABLE}"
+    )
+
+
+def _from_environment() -> Path | None:
+    value = os.environ.get(ENVIRONMENT_VARIABLE)
+    return Path(value) if value else None
