@@ -1,1 +1,50 @@
-"""TODO."""
+"""Pure functions on arrays and tensors. Names are resolved on first use, so that the metrics do not load torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from noisette.functional.detection_metrics import auroc as auroc
+    from noisette.functional.detection_metrics import average_error_rate as average_error_rate
+    from noisette.functional.detection_metrics import average_precision as average_precision
+    from noisette.functional.detection_metrics import brier_score as brier_score
+    from noisette.functional.detection_metrics import error_rate as error_rate
+    from noisette.functional.detection_metrics import expected_calibration_error as expected_calibration_error
+    from noisette.functional.detection_metrics import per_class_error as per_class_error
+    from noisette.functional.detection_metrics import reliability_bins as reliability_bins
+    from noisette.functional.noise import inject_label_noise as inject_label_noise
+    from noisette.functional.noise import noise_transition as noise_transition
+    from noisette.functional.similarity import cosine_matrix as cosine_matrix
+    from noisette.functional.similarity import cosine_similarity as cosine_similarity
+    from noisette.functional.similarity import unit_vectors as unit_vectors
+    from noisette.functional.verification_loss import cleannet_loss as cleannet_loss
+
+_HOME_OF = {
+    "auroc": "detection_metrics",
+    "average_error_rate": "detection_metrics",
+    "average_precision": "detection_metrics",
+    "brier_score": "detection_metrics",
+    "cleannet_loss": "verification_loss",
+    "cosine_matrix": "similarity",
+    "cosine_similarity": "similarity",
+    "error_rate": "detection_metrics",
+    "expected_calibration_error": "detection_metrics",
+    "inject_label_noise": "noise",
+    "noise_transition": "noise",
+    "per_class_error": "detection_metrics",
+    "reliability_bins": "detection_metrics",
+    "unit_vectors": "similarity",
+}
+
+__all__ = [*_HOME_OF]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its file, the first time it is asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'noisette.functional' has no attribute {name!r}")
+    value = getattr(import_module(f"noisette.functional.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
