@@ -42,7 +42,8 @@ class ReferenceSettings:
 @dataclass(frozen=True, kw_only=True)
 class DetectSettings:
     """Who scores the labels. `verifier` "auto" fits each of `candidates` and takes the one with the lowest error on
-    verified labels that it had not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's)."""
+    verified labels that it had not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's).
+    """
 
     verifier: str = "auto"
     candidates: tuple[str, ...] = ("average", "filtering", "cleannet")

@@ -125,7 +125,9 @@ def _find(path: Path | None) -> Path:
     named = path if path is not None else _from_environment()
     if named is not None:
         if not (named / SETTINGS_FILE).is_file():
-            raise WorkspaceError(f"{named} is not a workspace (no {SETTINGS_FILE} in it); make one with `noisette init`")
+            raise WorkspaceError(
+                f"{named} is not a workspace (no {SETTINGS_FILE} in it); make one with `noisette init`"
+            )
         return named
     here = Path.cwd()
     for folder in (here, *here.parents):

@@ -21,6 +21,15 @@ from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 
 FORMAT = 1
 VERIFIERS: dict[str, str] = {
+    "naive": "noisette.verifier.baselines.naive:NaiveVerifier",
+    "average": "noisette.verifier.baselines.average:AverageVerifier",
+    "filtering": "noisette.verifier.baselines.filtering:FilteringVerifier",
+    "drae": "noisette.verifier.baselines.drae:DRAEVerifier",
+    "label-propagation": "noisette.verifier.baselines.label_propagation:LabelPropagationVerifier",
+    "label-spreading": "noisette.verifier.baselines.label_propagation:LabelSpreadingVerifier",
+    "knn": "noisette.verifier.baselines.knn:KNNVerifier",
+    "svm": "noisette.verifier.baselines.svm:SVMVerifier",
+    "mlp": "noisette.verifier.baselines.mlp:MLPVerifier",
     "cleannet": "noisette.verifier.cleannet_verifier:CleanNetVerifier",
 }
 """Where the class of each verifier lives; the one list that the command line, `load_verifier` and the tests read."""
@@ -81,15 +90,32 @@ def load_verifier(path: str | Path) -> Verifier:
     return verifier
 
 
+def load_rules(path: str | Path) -> DecisionRules:
+    """Read only the threshold, calibrator and relabel rule of a saved verifier."""
+    recover_folder(path)
+    return DecisionRules.from_json(_about(Path(path))["rules"])
+
+
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    about = _about(path)
+    try:
+        return about, load_file(path / "arrays.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise _not_a_verifier(path, error) from error
+
+
+def _about(path: Path) -> dict[str, Any]:
     try:
         about = json.loads((path / "verifier.json").read_text(encoding="utf-8"))
-        arrays = load_file(path / "arrays.safetensors")
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise DataFileError(path, f"is not a saved verifier ({error}); save one with `Verifier.save`") from error
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise _not_a_verifier(path, error) from error
     if not isinstance(about, dict) or about.get("verifier") not in VERIFIERS or about.get("format") != FORMAT:
         raise DataFileError(path, "was not written by this version of noisette; fit the verifier again")
-    return about, arrays
+    return about
+
+
+def _not_a_verifier(path: Path, error: Exception) -> DataFileError:
+    return DataFileError(path, f"is not a saved verifier ({error}); save one with `Verifier.save`")
 
 
 def _scorers(verifier: Verifier) -> dict[str, Scorer]:

@@ -1,0 +1,43 @@
+"""``noisette demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisette.cli.console import JsonOption, command, finish, progress_bar, table
+from noisette.cli.detect import number, percent
+
+
+@command
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the demo's workspace.")] = Path(
+        "noisette-demo"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Show every step on real images: handwritten digits, some mislabelled, labels checked in half of the classes."""
+    from noisette.pipeline.demo import run_demo
+
+    with progress_bar() as progress:
+        done = run_demo(directory, progress)
+    header = ("verifier", "error, checked classes", "error, other classes", "AUROC, checked", "AUROC, other")
+    rows = [
+        (
+            row.name + (" *" if row.name == done.chosen else ""),
+            *(percent(value) for value in (row.error_inside, row.error_outside)),
+            *(number(value) for value in (row.auroc_inside, row.auroc_outside)),
+        )
+        for row in done.rows
+    ]
+    lines = [
+        f"{done.num_samples} handwritten digits, {done.num_wrong} of them mislabelled on purpose; {done.num_verified} labels",
+        f"checked, all in the classes {', '.join(done.verified_classes)}. Errors on labels nobody checked:",
+        "",
+        *table(header, rows),
+        "",
+        f"report: {done.report}",
+    ]
+    finish(done.to_json(), as_json, lines, f"noisette status -w {directory}")

@@ -1,0 +1,102 @@
+"""``noisette detect`` and ``noisette references``."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, table, warn
+
+if TYPE_CHECKING:
+    from noisette.pipeline.detect import DetectResult
+
+
+@command
+def detect(
+    workspace: WorkspaceOption = None,
+    verifier: Annotated[
+        str | None,
+        typer.Option(help="auto, cleannet, average, filtering, knn, svm, mlp, label_propagation, label_spreading, ..."),
+    ] = None,
+    num_references: Annotated[int | None, typer.Option(min=1, help="K-means references a class.")] = None,
+    normalization: Annotated[str | None, typer.Option(help="CleanNet: auto, log, l2 or none.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="CleanNet: default, or paper (the published one).")] = None,
+    num_steps: Annotated[int | None, typer.Option(min=0, help="CleanNet: training steps; 0 = the recipe's.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Sample weights: soft or hard.")] = None,
+    weight_floor: Annotated[float | None, typer.Option(min=0, max=1, help="Smallest sample weight.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find references, fit the verifier, and score every label."""
+    from dataclasses import replace
+
+    from noisette.pipeline.detect import detect as run_detect
+    from noisette.pipeline.workspace import open_workspace
+
+    if weights not in (None, "soft", "hard"):
+        raise typer.BadParameter(f"--weights must be soft or hard, got {weights!r}")
+    opened = open_workspace(workspace)
+    options: dict[str, Any] = {
+        "verifier": verifier,
+        "normalization": normalization,
+        "recipe": recipe,
+        "num_steps": num_steps,
+        "weights": weights,
+        "weight_floor": weight_floor,
+    }
+    settings = opened.settings.with_options(detect=options, references={"num_references": num_references})
+    with progress_bar() as progress:
+        found = run_detect(replace(opened, settings=settings), progress)
+    for note in found.notes:
+        warn(note)
+    finish(found.to_json(), as_json, detection_lines(found), f"noisette report -w {opened.root}")
+
+
+@command
+def references(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Find the K-means references of every class (`detect` does this by itself)."""
+    from noisette.pipeline.detect import workspace_references
+    from noisette.pipeline.labelled import load_labelled
+    from noisette.pipeline.provenance import input_hashes
+    from noisette.pipeline.workspace import open_workspace
+
+    opened = open_workspace(workspace)
+    with progress_bar() as progress:
+        found = workspace_references(opened, load_labelled(opened), input_hashes(opened), progress)
+    num_classes, num_references, num_features = found.shape
+    result = {"path": str(opened.references), "shape": list(found.shape)}
+    line = (
+        f"{num_references} references of {num_features} features for each of {num_classes} classes: {opened.references}"
+    )
+    finish(result, as_json, [line], f"noisette detect -w {opened.root}")
+
+
+def detection_lines(found: DetectResult) -> list[str]:
+    """Lay out what detection found for people."""
+    lines = []
+    if found.measured:
+        header = ("verifier", "average error", "error", "AUROC", "avg. precision", "threshold")
+        rows = [
+            (
+                row.name + (" *" if row.name == found.chosen else ""),
+                *(percent(value) for value in (row.average_error, row.error)),
+                *(number(value) for value in (row.auroc, row.average_precision, row.threshold)),
+            )
+            for row in found.measured
+        ]
+        lines += [f"on {found.num_verified} verified labels, each scored by a model that had not seen it:"]
+        lines += [*table(header, rows), ""]
+    share = found.num_issues / max(1, found.num_samples)
+    lines.append(f"{found.num_issues} of {found.num_samples} labels look wrong ({share:.1%}) by {found.chosen}")
+    return lines
+
+
+def percent(value: float | None) -> str:
+    """Lay out a share as a percentage; a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.1%}"
+
+
+def number(value: float | None) -> str:
+    """Lay out a number with three decimals; a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"

@@ -1,0 +1,99 @@
+"""``noisette init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisette.cli.console import JsonOption, command, finish, progress_bar, warn
+
+OnErrorOption = Annotated[str, typer.Option(help='Bad rows: "skip" counts them and goes on, "stop" ends at the first.')]
+MaxBadOption = Annotated[str, typer.Option(help="With skip: the largest share of bad rows, as 0.01 or 1%.")]
+
+
+def share(text: str) -> float:
+    """Read a share given as 0.01 or as 1%."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"expected a share such as 0.01 or 1%, got {text!r}")
+    return value
+
+
+def on_error_value(text: str) -> str:
+    """Check the value of --on-error."""
+    if text not in ("skip", "stop"):
+        raise typer.BadParameter(f"--on-error must be skip or stop, got {text!r}")
+    return text
+
+
+@command
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new workspace.")],
+    features: Annotated[Path | None, typer.Option(help="Features: .npy, .npz, .csv or Parquet.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Given labels: CSV, TSV, Parquet or .npy; ids or names.")] = None,
+    classes: Annotated[Path | None, typer.Option(help="Class names, one a line.")] = None,
+    verified: Annotated[Path | None, typer.Option(help="Verification labels: key, verification_label.")] = None,
+    class_list: Annotated[Path | None, typer.Option(help="Reference data: class names, one a line.")] = None,
+    all_tsv: Annotated[Path | None, typer.Option(help="Reference data: key, class, features of all images.")] = None,
+    verified_tsv: Annotated[Path | None, typer.Option(help="Reference data: the verified images.")] = None,
+    validation_tsv: Annotated[Path | None, typer.Option(help="Reference data: the validation images.")] = None,
+    arrays: Annotated[Path | None, typer.Option(help="Reference data: folder with train, val and all .npy.")] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option(help="Read all.npy, which is a pickled array; trusted files only.")
+    ] = False,
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "",
+    on_error: OnErrorOption = "skip",
+    max_bad: MaxBadOption = "1%",
+    random_state: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a workspace from features and labels, or from the reference implementation's files."""
+    from noisette.pipeline.create_files import create_from_files
+    from noisette.pipeline.create_reference import create_from_reference_arrays, create_from_reference_tsvs
+    from noisette.pipeline.settings import Settings
+
+    settings = Settings().with_options(
+        project={"title": title or directory.resolve().name, "random_state": random_state},
+        input={"on_error": on_error_value(on_error), "max_bad": share(max_bad)},
+    )
+    with progress_bar() as progress:
+        if features is not None:
+            created = create_from_files(directory, features, labels, classes, verified, settings, progress)
+        elif arrays is not None and class_list is not None:
+            created = create_from_reference_arrays(
+                directory, class_list, arrays, settings, allow_pickle=allow_pickle, progress=progress
+            )
+        elif class_list is not None and all_tsv is not None and verified_tsv is not None:
+            created = create_from_reference_tsvs(
+                directory, class_list, all_tsv, verified_tsv, validation_tsv, settings, progress
+            )
+        else:
+            raise typer.BadParameter(
+                "give --features FILE [--labels FILE], or --class-list FILE with --all-tsv FILE --verified-tsv FILE, "
+                "or --class-list FILE with --arrays DIR"
+            )
+    for text in created.warnings:
+        warn(text)
+    for row in created.bad_rows.rows[:10]:
+        warn(str(row))
+    lines = [
+        f"{created.num_samples} samples of {created.num_classes} classes, {created.num_features} features each",
+        created.bad_rows.summary() + (f"; see {created.workspace.skipped}" if created.bad_rows.num_bad else ""),
+    ]
+    if created.imported is not None:
+        lines.append(f"{created.imported.added} verification labels imported")
+    result = {
+        "workspace": str(directory),
+        "num_samples": created.num_samples,
+        "num_features": created.num_features,
+        "num_classes": created.num_classes,
+        "bad_rows": dict(created.bad_rows.counts),
+        "warnings": list(created.warnings),
+        "verification_labels": None if created.imported is None else created.imported.added,
+    }
+    finish(result, as_json, lines, f"noisette run -w {directory}")

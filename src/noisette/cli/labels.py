@@ -1,0 +1,51 @@
+"""``noisette labels import`` and ``noisette labels export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, warn
+
+labels = typer.Typer(help="Verification labels in and out.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@labels.command("import")
+@command
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="key, verification_label[, correct_label, reviewer].")],
+    workspace: WorkspaceOption = None,
+    reviewer: Annotated[str, typer.Option(help="Who decided, where the file does not say.")] = "import",
+    split: Annotated[str | None, typer.Option(help="Split of the samples, where keys occur in several.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Append the verification labels of FILE to the review store; twice the same file adds nothing."""
+    from noisette.pipeline.labels import import_labels
+    from noisette.pipeline.workspace import open_workspace
+
+    opened = open_workspace(workspace)
+    done = import_labels(opened, file, reviewer=reviewer, split=split)
+    problems = [str(row) for row in (*done.bad_rows.rows, *done.problems)]
+    for problem in problems:
+        warn(problem)
+    lines = [f"{done.added} decisions added ({done.read} rows read, {len(problems)} left out)"]
+    result = {"read": done.read, "added": done.added, "problems": problems}
+    finish(result, as_json, lines, f"noisette detect -w {opened.root}")
+
+
+@labels.command("export")
+@command
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .tsv or .parquet file to write.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the decision in force for each verified sample."""
+    from noisette.pipeline.labels import export_labels
+    from noisette.pipeline.workspace import open_workspace
+
+    opened = open_workspace(workspace)
+    rows = export_labels(opened, file)
+    finish({"path": str(file), "rows": rows}, as_json, [f"{rows} verified samples written to {file}"], None)

@@ -1,0 +1,235 @@
+"""`noisette detect`: references, verifiers, and what they say of every label; each part is redone only where stale."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from noisette.errors import InvalidInputError
+from noisette.files import atomic_open, atomic_path
+from noisette.pipeline.labelled import LabelledFeatures, load_labelled
+from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
+from noisette.pipeline.score_tables import write_scores
+from noisette.pipeline.workspace import Workspace
+from noisette.references import find_references
+from noisette.types import Float32Array, Progress, silent
+from noisette.verifier.base import Verifier
+from noisette.verifier.evaluation import Detection, evaluate_scores
+from noisette.verifier.saving import VERIFIERS, load_verifier, verifier_class
+
+WITHOUT_LABELS = "filtering"
+"""The verifier that needs no verification label at all."""
+
+
+@dataclass(frozen=True)
+class DetectResult:
+    """What detection found.
+
+    Attributes:
+        chosen: name of the verifier whose scores count.
+        measured: a row a verifier, errors on verified rows it had not seen; empty without verified rows.
+        num_samples, num_verified, num_issues: rows scored, rows verified, labels taken to be wrong.
+        notes: what a person should know, in words.
+    """
+
+    chosen: str
+    measured: tuple[Detection, ...]
+    num_samples: int
+    num_verified: int
+    num_issues: int
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
+    """Score every label of a workspace by the settings of its `detect` section.
+
+    Raises:
+        WorkspaceError: something that an earlier command makes is missing.
+        InvalidInputError: a verifier of that name does not exist.
+    """
+    labelled = load_labelled(workspace)
+    names, notes = verifiers_to_run(workspace, labelled)
+    inputs = input_hashes(workspace)
+    for name in names:
+        verifier = _fitted(workspace, name, labelled, inputs, progress)
+        _scored(workspace, name, verifier, labelled, inputs, progress)
+    measured = tuple(evaluate_scores_of(workspace, name, labelled) for name in names) if _is_verified(labelled) else ()
+    chosen = min(measured, key=lambda row: row.average_error).name if measured else names[0]
+    result = DetectResult(
+        chosen,
+        measured,
+        labelled.table.num_rows,
+        int((labelled.verification_labels >= 0).sum()),
+        _num_issues(workspace, chosen),
+        (*labelled.notes, *notes),
+    )
+    with atomic_open(workspace.detection) as file:
+        json.dump(result.to_json(), file, indent=2, ensure_ascii=False)
+    record(workspace.detection, about_detection(workspace, names, inputs))
+    return result
+
+
+def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the names of the verifiers to fit, and notes about that choice."""
+    wanted = workspace.settings.detect.verifier
+    names = workspace.settings.detect.candidates if wanted == "auto" else (wanted,)
+    unknown = [name for name in names if name not in VERIFIERS]
+    if unknown:
+        raise InvalidInputError(f"`verifier` must be auto or one of {', '.join(sorted(VERIFIERS))}, got {unknown[0]!r}")
+    if _is_verified(labelled):
+        return names, ()
+    note = (
+        "no verification labels: labels are ranked by how far a classifier trained on the given labels disagrees; "
+        "check some labels, import them with `noisette labels import`, and detect again"
+    )
+    if wanted == "auto":
+        return (WITHOUT_LABELS,), (note,)
+    return names, ("no verification labels: scores rank the labels, but there is no calibrated probability",)
+
+
+def make_verifier(workspace: Workspace, name: str, references: Float32Array | None, progress: Progress) -> Verifier:
+    """Make an unfitted verifier with the settings of the workspace."""
+    settings = workspace.settings
+    kind = verifier_class(name)
+    options: dict[str, Any] = {"random_state": settings.project.random_state, "progress": progress}
+    if name == "cleannet":
+        options |= {
+            "num_references": settings.references.num_references,
+            "normalization": settings.detect.normalization,
+            "recipe": settings.detect.recipe,
+            "num_steps": settings.detect.num_steps or None,
+            "references": references,
+        }
+    return kind(**options)
+
+
+def workspace_references(
+    workspace: Workspace, labelled: LabelledFeatures, inputs: dict[str, str], progress: Progress
+) -> Float32Array:
+    """Give the (K, R, D) references of the workspace, found anew only where they are stale."""
+    from safetensors.numpy import load_file, save_file
+
+    about = about_references(workspace, inputs)
+    path = workspace.references
+    if not is_current(path, about):
+        arguments = labelled.fit_arguments()
+        found = find_references(
+            arguments["features"],
+            arguments["given_labels"],
+            len(labelled.class_names),
+            workspace.settings.references.num_references,
+            random_state=workspace.settings.project.random_state,
+            progress=progress,
+        )
+        with atomic_path(path) as temporary:
+            save_file({"references": found}, temporary)
+        record(path, about)
+    references: Float32Array = load_file(path)["references"]
+    return references
+
+
+def about_references(workspace: Workspace, inputs: dict[str, str]) -> dict[str, Any]:
+    """Describe what makes the references: decisions play no part."""
+    settings = dataclasses.asdict(workspace.settings.references) | dataclasses.asdict(workspace.settings.project)
+    settings.pop("title")
+    return about_step("references", settings, {name: inputs[name] for name in ("samples", "features")})
+
+
+def about_fit(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:
+    """Describe what makes a fitted verifier."""
+    settings: dict[str, Any] = {"verifier": name, "random_state": workspace.settings.project.random_state}
+    if name == "cleannet":
+        detect_settings = dataclasses.asdict(workspace.settings.detect)
+        settings |= {key: detect_settings[key] for key in ("normalization", "recipe", "num_steps")}
+        settings |= dataclasses.asdict(workspace.settings.references)
+    return about_step("fit", settings, inputs)
+
+
+def about_scores(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:
+    """Describe what makes the scores of a verifier."""
+    options = workspace.settings.detect
+    settings = {"verifier": name, "weights": options.weights, "weight_floor": options.weight_floor}
+    return about_step("score", settings, inputs | {"verifier": artifact_hash(workspace.verifier(name))})
+
+
+def about_detection(workspace: Workspace, names: Sequence[str], inputs: dict[str, str]) -> dict[str, Any]:
+    """Describe what makes the choice among verifiers."""
+    scores = {f"scores of {name}": artifact_hash(workspace.scores(name)) for name in names}
+    return about_step("detect", {"verifiers": list(names)}, inputs | scores)
+
+
+def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatures) -> Detection:
+    """Measure a verifier on the verified rows, by scores that had not seen their verification labels."""
+    from noisette.store import read_table
+
+    columns = read_table(workspace.scores(name))
+    scores = np.asarray(columns.get("similarity", columns.get("score")), dtype=np.float64)
+    rows = np.flatnonzero(labelled.verification_labels >= 0)
+    verifier = load_verifier(workspace.verifier(name))
+    return evaluate_scores(
+        name, scores[rows], labelled.verification_labels[rows], labelled.given_labels[rows], verifier.rules.threshold
+    )
+
+
+def _fitted(
+    workspace: Workspace, name: str, labelled: LabelledFeatures, inputs: dict[str, str], progress: Progress
+) -> Verifier:
+    path, about = workspace.verifier(name), about_fit(workspace, name, inputs)
+    if is_current(path, about):
+        verifier = load_verifier(path)
+        verifier.progress = progress
+        return verifier
+    references = workspace_references(workspace, labelled, inputs, progress) if name == "cleannet" else None
+    verifier = make_verifier(workspace, name, references, progress)
+    arguments: dict[str, Any] = labelled.fit_arguments()
+    verifier.fit(**arguments)
+    verifier.save(path)
+    record(path, about)
+    return verifier
+
+
+def _scored(
+    workspace: Workspace,
+    name: str,
+    verifier: Verifier,
+    labelled: LabelledFeatures,
+    inputs: dict[str, str],
+    progress: Progress,
+) -> None:
+    path, about = workspace.scores(name), about_scores(workspace, name, inputs)
+    if not is_current(path, about):
+        verifier.progress = progress
+        write_scores(path, verifier, labelled, workspace.settings.detect)
+        record(path, about)
+
+
+def _num_issues(workspace: Workspace, name: str) -> int:
+    from noisette.store import read_table
+
+    return int(np.asarray(read_table(workspace.scores(name), ["is_label_issue"])["is_label_issue"]).sum())
+
+
+def _is_verified(labelled: LabelledFeatures) -> bool:
+    learned_from = labelled.verification_labels[~labelled.is_evaluation]
+    return np.unique(learned_from[learned_from >= 0]).size == 2
+
+
+def detection_of(workspace: Workspace) -> dict[str, Any]:
+    """Read what `detect` wrote.
+
+    Raises:
+        WorkspaceError: `detect` has not been run.
+    """
+    path: Path = workspace.need(workspace.detection, "noisette detect")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,156 @@
+"""`noisette report`: gathers from the workspace what the page shows, and has it written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from noisette.functional.detection_metrics import per_class_error
+from noisette.pipeline.detect import detection_of
+from noisette.pipeline.labelled import LabelledFeatures, load_labelled
+from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
+from noisette.pipeline.score_tables import ScoreTable, read_scores
+from noisette.pipeline.workspace import Workspace
+from noisette.report import ReportData, SuspiciousSample, VerifierResult, write_report
+from noisette.scores.noise_rates import estimate_noise_rates
+from noisette.scores.weights import summarize_weights
+from noisette.types import Progress, silent
+from noisette.verifier.rules import DecisionRules
+from noisette.verifier.saving import load_rules
+
+VERSIONS_SHOWN = ("noisette", "torch", "numpy", "scikit-learn")
+MAX_IMAGE_BYTES = 20_000_000
+
+
+def make_report(workspace: Workspace, progress: Progress = silent) -> Path:
+    """Write the report of a workspace where it is missing or stale; give its path.
+
+    Raises:
+        WorkspaceError: `detect` has not been run.
+    """
+    detection = detection_of(workspace)
+    about = about_report(workspace)
+    if not is_current(workspace.report, about):
+        progress("report", 0, 1)
+        write_report(workspace.report, _gather(workspace, detection))
+        record(workspace.report, about)
+        progress("report", 1, 1)
+    return workspace.report
+
+
+def about_report(workspace: Workspace) -> dict[str, Any]:
+    """Describe what makes the report."""
+    inputs = input_hashes(workspace) | {"detection": artifact_hash(workspace.detection)}
+    if workspace.held_out.exists():
+        inputs["held_out"] = artifact_hash(workspace.held_out)
+    settings = {"title": workspace.settings.project.title} | dataclasses.asdict(workspace.settings.report)
+    return about_step("report", settings, inputs)
+
+
+def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
+    labelled = load_labelled(workspace)
+    chosen = str(detection["chosen"])
+    table = read_scores(workspace.scores(chosen))
+    rules = load_rules(workspace.verifier(chosen))
+    verified = labelled.verification_labels
+    held_out = _held_out(workspace)
+    return ReportData(
+        title=workspace.settings.project.title,
+        class_names=labelled.class_names,
+        label_scores=table.scores,
+        verification_labels=verified,
+        model_quality=None if np.isnan(table.verifier_quality).all() else table.verifier_quality,
+        noise_rates=estimate_noise_rates(
+            table.scores.given_label, table.verifier_quality, verified, len(labelled.class_names)
+        ),
+        weights=summarize_weights(table.scores.sample_weight, table.scores.given_label, len(labelled.class_names)),
+        per_class_error=_per_class_error(table, labelled, rules),
+        threshold=rules.threshold,
+        score_name=table.score_name,
+        evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
+        samples=_suspicious(workspace, table, labelled, held_out),
+        settings=_flat_settings(workspace),
+        versions={name: version(name) for name in VERSIONS_SHOWN},
+        notes=detection["notes"],
+        next_step="noisette export labels.csv",
+    )
+
+
+def _per_class_error(table: ScoreTable, labelled: LabelledFeatures, rules: DecisionRules) -> np.ndarray | None:
+    rows = np.flatnonzero(labelled.verification_labels >= 0)
+    if rows.size == 0 or rules.threshold is None:
+        return None
+    verdict = rules.verdict(table.scores.score[rows])
+    given = labelled.given_labels[rows]
+    return per_class_error(verdict, labelled.verification_labels[rows], given, num_classes=len(labelled.class_names))
+
+
+def _result(
+    workspace: Workspace, row: dict[str, Any], labelled: LabelledFeatures, chosen: str, held_out: dict[str, Any]
+) -> VerifierResult:
+    rows = np.flatnonzero(labelled.verification_labels >= 0)
+    outside = held_out.get("rows", {}).get(row["name"], {})
+    return VerifierResult(
+        name=row["name"],
+        average_error_inside=row["average_error"],
+        average_error_held_out=outside.get("average_error_held_out", float("nan")),
+        micro_error=row["error"],
+        auroc=row["auroc"],
+        average_precision=row["average_precision"],
+        threshold=float("nan") if row["threshold"] is None else row["threshold"],
+        error_reduced=outside.get("error_reduced", float("nan")),
+        chosen=row["name"] == chosen,
+        scores=read_scores(workspace.scores(row["name"])).scores.score[rows],
+        verification_labels=labelled.verification_labels[rows],
+    )
+
+
+def _suspicious(
+    workspace: Workspace, table: ScoreTable, labelled: LabelledFeatures, held_out: dict[str, Any]
+) -> list[SuspiciousSample]:
+    """Give the labels with the lowest quality (else score) among those that nobody has checked."""
+    scores = table.scores
+    ranking = scores.score if np.isnan(scores.label_quality).all() else scores.label_quality
+    unchecked = np.flatnonzero(labelled.verification_labels < 0)
+    worst = unchecked[np.argsort(ranking[unchecked], kind="stable")][: workspace.settings.report.num_suspicious]
+    outside = held_out.get("similarity", {})
+    return [
+        SuspiciousSample(
+            key=table.keys[i],
+            given_label=int(scores.given_label[i]),
+            suggested_label=int(scores.suggested_label[i]),
+            label_quality=float(scores.label_quality[i]),
+            suggested_probability=float(scores.suggested_probability[i]),
+            score=float(scores.score[i]),
+            held_out_score=float(outside.get(table.keys[i], float("nan"))),
+            image=_image(workspace, labelled.uris[i]),
+        )
+        for i in worst.tolist()
+    ]
+
+
+def _image(workspace: Workspace, uri: str) -> bytes | None:
+    """Read the picture at a path (relative ones below the workspace); None where there is none, or it is huge."""
+    if not uri or "://" in uri:
+        return None
+    path = workspace.root / uri
+    if not path.is_file() or path.stat().st_size > MAX_IMAGE_BYTES:
+        return None
+    return path.read_bytes()
+
+
+def _flat_settings(workspace: Workspace) -> dict[str, object]:
+    sections = workspace.settings.to_json()
+    return {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
+
+
+def _held_out(workspace: Workspace) -> dict[str, Any]:
+    if not workspace.held_out.exists():
+        return {}
+    found: dict[str, Any] = json.loads(workspace.held_out.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,103 @@
+"""What a verifier says of every label, as the table `scores/<name>.parquet`: written, and read back as one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from noisette.errors import NotVerifiedError
+from noisette.pipeline.labelled import LabelledFeatures
+from noisette.pipeline.settings import DetectSettings
+from noisette.scores.decisions import label_scores
+from noisette.store import read_table, write_table
+from noisette.types import Float64Array, IntArray, LabelScores
+from noisette.verifier.base import Verifier
+
+_COLUMNS = ("label_quality", "is_label_issue", "suggested_label", "suggested_probability", "sample_weight")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """A score table in memory.
+
+    Attributes:
+        keys, splits: identity of each row.
+        scores: everything about each label, human decisions applied.
+        verifier_quality: (N,) label quality before the decisions; NaN where the verifier has none.
+        score_name: "similarity" for CleanNet, else "score".
+    """
+
+    keys: list[str]
+    splits: list[str]
+    scores: LabelScores
+    verifier_quality: Float64Array
+    score_name: str
+
+
+def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, settings: DetectSettings) -> None:
+    """Score every label in batches, apply the decisions, and write the table."""
+    score, suggested, chance = _scores(verifier, labelled)
+    try:
+        quality = verifier.quality_of_scores(score)
+        verdict = verifier.verdict_of_scores(score)
+        weight = np.maximum(verifier.weight_of_scores(score, "hard" if settings.weights == "hard" else "soft"), 0)
+    except NotVerifiedError:
+        quality = verdict = weight = None
+    decided = label_scores(
+        labelled.given_labels,
+        scores=score,
+        verification_labels=labelled.verification_labels,
+        correct_labels=labelled.correct_labels,
+        label_quality=quality,
+        verdict=verdict,
+        suggested=suggested,
+        suggested_probability=chance,
+        sample_weight=None if weight is None else np.maximum(weight, settings.weight_floor),
+    )
+    columns: dict[str, np.ndarray | list[str]] = {
+        "split": labelled.splits,
+        "key": labelled.keys,
+        "given_label": labelled.given_labels.astype(np.int32),
+        score_name(verifier): decided.score,
+    }
+    columns |= {name: getattr(decided, name) for name in _COLUMNS}
+    columns["suggested_label"] = decided.suggested_label.astype(np.int32)
+    columns["verifier_quality"] = np.full(score.size, np.nan) if quality is None else quality
+    write_table(path, columns, {"verifier": verifier.name})
+
+
+def score_name(verifier: Verifier) -> str:
+    """Give the name of the score column: CleanNet's score is a cosine similarity."""
+    return "similarity" if verifier.name == "cleannet" else "score"
+
+
+def read_scores(path: Path) -> ScoreTable:
+    """Read a score table."""
+    columns = read_table(path)
+    name = "similarity" if "similarity" in columns else "score"
+    scores = LabelScores(
+        given_label=np.asarray(columns["given_label"], dtype=np.int64),
+        score=np.asarray(columns[name], dtype=np.float64),
+        label_quality=np.asarray(columns["label_quality"], dtype=np.float64),
+        is_label_issue=np.asarray(columns["is_label_issue"], dtype=np.bool_),
+        suggested_label=np.asarray(columns["suggested_label"], dtype=np.int64),
+        suggested_probability=np.asarray(columns["suggested_probability"], dtype=np.float64),
+        sample_weight=np.asarray(columns["sample_weight"], dtype=np.float64),
+    )
+    quality = np.asarray(columns["verifier_quality"], dtype=np.float64)
+    return ScoreTable(list(columns["key"]), list(columns["split"]), scores, quality, name)
+
+
+def _scores(
+    verifier: Verifier, labelled: LabelledFeatures
+) -> tuple[Float64Array, IntArray | None, Float64Array | None]:
+    """Score all rows in one pass; suggestions only where the verifier has probabilities."""
+    try:
+        verifier.quality_of_scores(np.empty(0))
+    except NotVerifiedError:
+        return verifier.score_samples(labelled.table, labelled.given_labels), None, None
+    parts = list(verifier.iter_scores(labelled.table, labelled.given_labels))
+    score, suggested, chance = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return score, suggested, chance
