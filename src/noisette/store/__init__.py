@@ -1,1 +1,31 @@
-"""TODO."""
+"""Our own files: feature tables, samples, scores and provenance on disk, and the review database."""
+
+from noisette.store.artifacts import about_path, file_hash, folder_hash, read_about, write_about
+from noisette.store.manifest import TableManifest, TablePart, read_manifest
+from noisette.store.parquet_table import ParquetTable
+from noisette.store.review_store import ResolvedLabels, ReviewCounts, ReviewStore
+from noisette.store.samples import read_samples, write_samples
+from noisette.store.small_tables import read_table, read_table_metadata, write_table
+from noisette.store.table_writer import finished_rows, write_feature_table
+
+__all__ = [
+    "ParquetTable",
+    "ResolvedLabels",
+    "ReviewCounts",
+    "ReviewStore",
+    "TableManifest",
+    "TablePart",
+    "about_path",
+    "file_hash",
+    "finished_rows",
+    "folder_hash",
+    "read_about",
+    "read_manifest",
+    "read_samples",
+    "read_table",
+    "read_table_metadata",
+    "write_about",
+    "write_feature_table",
+    "write_samples",
+    "write_table",
+]

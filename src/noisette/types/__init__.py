@@ -22,6 +22,7 @@ from noisette.types.arrays import (
 from noisette.types.bad_rows import BadRow, BadRows, OnError
 from noisette.types.features import ArrayTable, FeatureTable, as_table
 from noisette.types.records import LabelScores, ReferenceSet, Review, Sample
+from noisette.types.samples import SampleTable
 
 __all__ = [
     "CORRECT",
@@ -47,6 +48,7 @@ __all__ = [
     "ReferenceSet",
     "Review",
     "Sample",
+    "SampleTable",
     "as_generator",
     "as_numpy",
     "as_table",

@@ -43,6 +43,7 @@ class BadRows:
     keep: int = 1000
     rows: list[BadRow] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     num_read: int = 0
 
     @property
@@ -53,6 +54,11 @@ class BadRows:
     def read(self, rows: int = 1) -> None:
         """Count rows that were looked at, good and bad alike."""
         self.num_read += rows
+
+    def leave_out(self, kind: str, rows: int = 1) -> None:
+        """Count sound rows that are not used on purpose (such as verification label -1); never an error."""
+        if rows:
+            self.left_out[kind] += rows
 
     def add(self, path: str | Path, line: int | None, kind: str, detail: str = "") -> None:
         """Take note of one bad row.
@@ -81,8 +87,9 @@ class BadRows:
             )
 
     def summary(self) -> str:
-        """One line for people: how many rows of each kind were skipped."""
+        """One line for people: how many rows of each kind were skipped or left out."""
+        left_out = "".join(f"; {count} rows left out: {kind}" for kind, count in self.left_out.most_common())
         if not self.num_bad:
-            return "no bad rows"
+            return f"no bad rows{left_out}"
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.counts.most_common())
-        return f"{self.num_bad} of {self.num_read} rows skipped: {kinds}"
+        return f"{self.num_bad} of {self.num_read} rows skipped: {kinds}{left_out}"

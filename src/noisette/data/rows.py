@@ -1,0 +1,92 @@
+"""Checks of single rows: the slow, exact path that finds out what is wrong with a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from noisette.types import FloatArray
+
+
+class BadRowError(Exception):
+    """A row cannot be used; caught by the reader, which knows path and line. Never leaves the room."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+
+
+def decode(raw: bytes) -> str:
+    """Decode one line, or say that it is blank or not UTF-8."""
+    if not raw.strip():
+        raise BadRowError("blank line")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRowError("invalid UTF-8", f"byte {error.start + 1} of the line; save the file as UTF-8") from error
+
+
+def parse_features(texts: Sequence[str], num_features: int | None, dtype: np.dtype[Any]) -> FloatArray:
+    """Parse D numbers, all finite as `dtype`."""
+    if num_features is not None and len(texts) != num_features:
+        raise BadRowError("wrong number of features", f"expected {num_features}, got {len(texts)}")
+    values = np.array([_parse_number(text, column) for column, text in enumerate(texts, start=1)])
+    with np.errstate(over="ignore"):
+        features = values.astype(dtype)
+    bad = np.flatnonzero(~np.isfinite(features))
+    if bad.size:
+        reason = "" if not np.isfinite(values[bad[0]]) else f", too large for {dtype}"
+        raise BadRowError("NaN or infinite feature", f"feature {bad[0] + 1} is {texts[bad[0]]!r}{reason}")
+    return features
+
+
+def check_features(values: FloatArray, num_features: int, dtype: np.dtype[Any]) -> FloatArray:
+    """Check a row that is numbers already."""
+    if len(values) != num_features:
+        raise BadRowError("wrong number of features", f"expected {num_features}, got {len(values)}")
+    with np.errstate(over="ignore"):
+        features = values.astype(dtype)
+    bad = np.flatnonzero(~np.isfinite(features))
+    if bad.size:
+        raise BadRowError("NaN or infinite feature", f"feature {bad[0] + 1} is {values[bad[0]]}")
+    return features
+
+
+def parse_class(text: str, class_ids: Mapping[str, int] | None, *, ids_too: bool = False) -> int:
+    """Find a class by its name, or, with `ids_too`, by its id where no class has that name."""
+    if class_ids is not None and text in class_ids:
+        return class_ids[text]
+    if ids_too:
+        number = whole_number(text)
+        if number is not None and number >= 0 and (class_ids is None or number < len(class_ids)):
+            return number
+    known = "" if class_ids is None else f"; the class list has {len(class_ids)} names"
+    raise BadRowError("unknown class", f"{text!r}{known}")
+
+
+def parse_verification_label(text: str) -> int:
+    """Parse 1 (correct), 0 (mislabelled), -1 or nothing (unverified)."""
+    number = whole_number(text) if text.strip() else -1
+    if number not in (1, 0, -1):
+        raise BadRowError("bad verification label", f"expected 1, 0 or -1, got {text!r}")
+    return number
+
+
+def whole_number(text: str) -> int | None:
+    """Parse a whole number, also one that a spreadsheet wrote as 3.0; None if it is not one."""
+    plain = text.strip().removesuffix(".0")
+    digits = plain.removeprefix("-")
+    return int(plain) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+def _parse_number(text: str, column: int) -> float:
+    try:
+        if "_" in text or not text.isascii():  # Python reads 1_000 and Arabic digits too; no exporter does
+            raise ValueError(text)
+        return float(text)
+    except ValueError:
+        shown = text if len(text) <= 40 else text[:37] + "..."
+        raise BadRowError("junk number", f"feature {column} is {shown!r}") from None

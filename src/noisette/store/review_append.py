@@ -1,0 +1,96 @@
+"""Appending decisions so that none gets in twice."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import insert, select, tuple_
+from sqlalchemy.orm import Session
+
+from noisette.errors import InvalidInputError
+from noisette.store.review_models import DecisionRow
+from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, UNVERIFIED, Review
+
+_Who = tuple[str, str, str]
+"""split, key, reviewer"""
+
+
+def append_reviews(session: Session, reviews: list[Review]) -> int:
+    """Check decisions and insert those that are new; give how many. The caller's transaction holds the write lock."""
+    for review in reviews:
+        _check(review)
+    imported = [review for review in reviews if review.queue == "import"]
+    before = _last_imports(session, imported)
+    rows: dict[str, dict[str, object]] = {}
+    for review in reviews:
+        if review.queue != "import":
+            identity = _identity(review, review.time.isoformat())
+        else:
+            who = (review.split, review.key, review.reviewer)
+            last = before.get(who)
+            if last is not None and last[0] == _said(review):
+                continue
+            identity = _identity(review, last[1] if last else "")
+            before[who] = (_said(review), identity)
+        rows.setdefault(identity, _columns(review) | {"identity": identity})
+    known = set(session.scalars(select(DecisionRow.identity).where(DecisionRow.identity.in_(rows))))
+    new = [row for identity, row in rows.items() if identity not in known]
+    if new:
+        session.execute(insert(DecisionRow), new)
+    return len(new)
+
+
+def _last_imports(session: Session, reviews: list[Review]) -> dict[_Who, tuple[tuple[int, ...], str]]:
+    """Give what the last imported decision of each reviewer on each of these samples said, and its identity."""
+    if not reviews:
+        return {}
+    names = sorted({(review.split, review.key) for review in reviews})
+    row = DecisionRow
+    query = (
+        select(
+            row.split, row.key, row.reviewer, row.identity, row.given_label, row.verification_label, row.correct_label
+        )
+        .where(row.queue == "import", tuple_(row.split, row.key).in_(names))
+        .order_by(row.id)
+    )
+    found = session.execute(query)
+    return {(split, key, reviewer): ((*said,), identity) for split, key, reviewer, identity, *said in found}
+
+
+def _said(review: Review) -> tuple[int, ...]:
+    return review.given_label, review.verification_label, review.correct_label
+
+
+def _identity(review: Review, after: str) -> str:
+    """Hash a decision together with what tells it from an earlier one that said the same."""
+    parts = (review.split, review.key, review.reviewer, review.queue, *map(str, _said(review)), after)
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _columns(review: Review) -> dict[str, object]:
+    return {
+        "split": review.split,
+        "key": review.key,
+        "given_label": int(review.given_label),
+        "verification_label": int(review.verification_label),
+        "correct_label": int(review.correct_label),
+        "reviewer": review.reviewer,
+        "time": review.time,
+        "queue": review.queue,
+        "inclusion_probability": review.inclusion_probability,
+    }
+
+
+def _check(review: Review) -> None:
+    where = f"of the review of {review.key!r}"
+    if not review.key:
+        raise InvalidInputError("`key` of a review must not be empty")
+    if review.verification_label not in (CORRECT, MISLABELLED, UNVERIFIED):
+        raise InvalidInputError(f"`verification_label` {where} must be 1, 0 or -1, got {review.verification_label}")
+    if review.correct_label < NONE_OF_THE_CLASSES:
+        raise InvalidInputError(f"`correct_label` {where} must be a class id, -1 or -2, got {review.correct_label}")
+    if review.time.tzinfo is None:
+        raise InvalidInputError(f"`time` {where} needs a time zone; use datetime.now(UTC)")
+    if review.inclusion_probability is not None and not 0 < review.inclusion_probability <= 1:
+        got = review.inclusion_probability
+        raise InvalidInputError(f"`inclusion_probability` {where} must lie in (0, 1], got {got}")

@@ -1,0 +1,126 @@
+"""The connection to the review database: SQLite in WAL mode by default, another database by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from noisette.errors import DataFileError, NoisetteError, WorkspaceError
+from noisette.store.review_models import SCHEMA_VERSION, AboutRow, Base
+
+_WAIT_SECONDS = 60
+
+
+class ReviewDatabase:
+    """An engine, its sessions, and the version of its schema.
+
+    Args:
+        url_or_path: a path of a SQLite file (made if missing), or a database URL.
+
+    Raises:
+        DataFileError: the file is no review database, or a later version wrote it.
+        WorkspaceError: the database cannot be opened.
+    """
+
+    def __init__(self, url_or_path: str | Path) -> None:
+        self.url = _as_url(url_or_path)
+        self.name = self.url.database or str(self.url) if self._is_sqlite else self.url.render_as_string(True)
+        self._engine = _make_engine(self.url)
+        try:
+            self._prepare_schema()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def session_scope(self, *, write: bool = False) -> Iterator[Session]:
+        """Give a session: committed at the end, rolled back on an error, SQLAlchemy's errors turned into ours.
+
+        `write` takes the write lock at the start, so that what is read inside stays true until the commit.
+        """
+        try:
+            with self._engine.connect().execution_options(noisette_write=write) as connection:
+                with Session(connection, expire_on_commit=False) as session, session.begin():
+                    yield session
+                connection.commit()
+        except SQLAlchemyError as error:
+            raise self._translated(error) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _prepare_schema(self) -> None:
+        with self.session_scope() as session:
+            tables = inspect(session.connection()).get_table_names()
+        if "about" not in tables:
+            if tables:
+                raise DataFileError(self.name, f"is a database of something else (tables {', '.join(sorted(tables))})")
+            self._create_schema()
+        with self.session_scope() as session:
+            version = session.scalar(select(AboutRow.value).where(AboutRow.name == "schema_version"))
+        if version != str(SCHEMA_VERSION):
+            reason = f"has schema version {version}, this version of noisette knows {SCHEMA_VERSION}; upgrade noisette"
+            raise DataFileError(self.name, reason)
+
+    def _create_schema(self) -> None:
+        """Make the tables in one transaction; another process may have been faster."""
+        with self.session_scope(write=True) as session:
+            Base.metadata.create_all(session.connection())
+            if session.get(AboutRow, "schema_version") is None:
+                session.add(AboutRow(name="schema_version", value=str(SCHEMA_VERSION)))
+
+    def _translated(self, error: SQLAlchemyError) -> NoisetteError:
+        reason = str(getattr(error, "orig", None) or error)
+        if "not a database" in reason or "malformed" in reason:
+            return DataFileError(self.name, f"is not a review database, or is damaged ({reason})")
+        return WorkspaceError(f"the review database {self.name} cannot be used ({reason})")
+
+
+def _as_url(url_or_path: str | Path) -> URL:
+    if isinstance(url_or_path, str) and "://" in url_or_path:
+        try:
+            return make_url(url_or_path)
+        except ArgumentError as error:
+            raise WorkspaceError(f"{url_or_path!r} is no database URL ({error})") from error
+    path = Path(url_or_path)
+    if path.is_dir():
+        raise DataFileError(path, "is a folder; name the database file, such as reviews.sqlite")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return URL.create("sqlite", database=str(path))
+
+
+def _make_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(url)
+        except (ImportError, SQLAlchemyError) as error:
+            raise WorkspaceError(f"the database {url.render_as_string(True)} cannot be used ({error})") from error
+    engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins no transactions behind our back; `_begin_sqlite` does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("noisette_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,84 @@
+"""The tables of the review database. Rows of these classes never leave the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import CheckConstraint, DateTime, Dialect, Index, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from noisette.errors import InvalidInputError
+from noisette.types import Review
+
+SCHEMA_VERSION = 1
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment, kept in UTC; comes back with its time zone on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To UTC."""
+        if value is not None and value.tzinfo is None:
+            raise InvalidInputError(f"a time needs its zone, got {value.isoformat()}; use datetime.now(UTC)")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From UTC; SQLite forgets the zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+
+class AboutRow(Base):
+    """Facts about the database itself, such as the version of its schema."""
+
+    __tablename__ = "about"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(255))
+
+
+class DecisionRow(Base):
+    """One decision; rows are appended and never changed. `identity` lets no decision in twice."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        CheckConstraint("verification_label IN (-1, 0, 1)", name="verification_label_values"),
+        CheckConstraint("correct_label >= -2", name="correct_label_values"),
+        Index("decisions_by_sample", "split", "key", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    split: Mapped[str]
+    key: Mapped[str]
+    given_label: Mapped[int]
+    verification_label: Mapped[int]
+    correct_label: Mapped[int]
+    reviewer: Mapped[str]
+    time: Mapped[datetime] = mapped_column(UtcTime)
+    queue: Mapped[str]
+    inclusion_probability: Mapped[float | None]
+    identity: Mapped[str] = mapped_column(String(32), unique=True)
+
+    def to_review(self) -> Review:
+        """Give the decision as a plain record."""
+        return Review(
+            key=self.key,
+            split=self.split,
+            given_label=self.given_label,
+            verification_label=self.verification_label,
+            correct_label=self.correct_label,
+            reviewer=self.reviewer,
+            time=self.time,
+            queue=self.queue,
+            inclusion_probability=self.inclusion_probability,
+        )
