@@ -1,4 +1,4 @@
-"""What all commands share: results to stdout, progress and errors to stderr, exit codes, the line that says what next."""
+"""What all commands share: results to stdout, progress and errors to stderr, exit codes, the line `next: ...`."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     opened = open_workspace(workspace)
     found = workspace_status(opened)
     counts = found.decisions
+    verdicts = f"{counts.correct} correct, {counts.mislabelled} mislabelled, {counts.unsure} unsure"
     lines = [
         f"{found.num_samples} samples of {found.num_classes} classes",
-        f"{counts.samples} verified: {counts.correct} correct, {counts.mislabelled} mislabelled, {counts.unsure} unsure",
+        f"{counts.samples} verified: {verdicts}",
     ]
     width = max(len(artifact.path) for artifact in found.artifacts)
     for artifact in found.artifacts:

@@ -1,4 +1,4 @@
-"""What every way into a workspace shares: rows collected while features stream by, then samples, decisions, settings."""
+"""What every way into a workspace shares: rows collected while features stream by, then written, settings last."""
 
 from __future__ import annotations
 

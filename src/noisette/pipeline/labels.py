@@ -46,10 +46,10 @@ def import_labels(
 
 
 def export_labels(workspace: Workspace, path: Path) -> int:
-    """Write the decision in force for each verified sample: key, split, given label, verification and correct label,
-    reviewer; class names instead of ids. Gives the number of rows.
+    """Write the decision in force for each verified sample; give their number.
 
-    The file can be imported again, here or into another workspace of the same samples.
+    Columns are key, split, given label, verification label, correct label and reviewer, with class names for ids. The
+    file can be imported again, here or into another workspace of the same samples.
     """
     names = workspace.class_names()
     with workspace.reviews() as store:

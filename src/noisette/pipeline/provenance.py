@@ -1,7 +1,9 @@
-"""What made an artifact, and whether the same would be made today: the JSON beside it against the workspace as it is."""
+"""What made an artifact, and whether the same would be made today: the JSON beside it against the workspace."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -42,18 +44,27 @@ def state_of(path: Path, about: dict[str, Any]) -> tuple[State, str]:
 
 def input_hashes(workspace: Workspace) -> dict[str, str]:
     """Hash what people put into the workspace: samples, features, decisions."""
-    with workspace.reviews() as reviews:
-        decisions = reviews.content_hash()
     return {
         "samples": file_hash(workspace.samples),
         "features": ParquetTable(workspace.features).content_hash,
-        "decisions": decisions,
+        "decisions": _decisions_hash(workspace),
     }
 
 
 def artifact_hash(path: Path) -> str:
     """Hash a file or a folder that a step made."""
     return folder_hash(path) if path.is_dir() else file_hash(path)
+
+
+def _decisions_hash(workspace: Workspace) -> str:
+    """Hash the decision in force for each sample; who decided, and when, changes no result."""
+    digest = hashlib.blake2b(digest_size=16)
+    with workspace.reviews() as reviews:
+        latest = reviews.latest()
+    for identity, review in sorted(latest.items()):
+        verdict = (*identity, review.given_label, review.verification_label, review.correct_label)
+        digest.update(json.dumps(verdict).encode())
+    return digest.hexdigest()
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

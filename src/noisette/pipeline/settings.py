@@ -41,8 +41,10 @@ class ReferenceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectSettings:
-    """Who scores the labels. `verifier` "auto" fits each of `candidates` and takes the one with the lowest error on
-    verified labels that it had not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's).
+    """Who scores the labels, and how scores become weights.
+
+    `verifier` "auto" fits each of `candidates` and takes the one with the lowest error on verified labels that it had
+    not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's).
     """
 
     verifier: str = "auto"

@@ -1,0 +1,146 @@
+"""`noisette demo`: handwritten digits with wrong labels put in on purpose, labels checked in half of the classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from noisette.files import atomic_path
+from noisette.functional.detection_metrics import auroc, average_error_rate
+from noisette.functional.noise import inject_label_noise, noise_transition
+from noisette.pipeline.create import RowCollector, bad_rows_policy, write_workspace
+from noisette.pipeline.detect import detect
+from noisette.pipeline.report import make_report
+from noisette.pipeline.score_tables import read_scores
+from noisette.pipeline.settings import DetectSettings, Settings
+from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, create_workspace, open_workspace
+from noisette.types import IntArray, Progress, Review, silent
+from noisette.verifier.saving import load_rules
+
+CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+CONFUSABLE = {0: [6], 1: [7], 2: [3], 3: [8], 4: [9], 5: [3], 6: [5], 7: [1], 8: [1], 9: [4]}
+NOISE_RATES = (0.10, 0.25, 0.15, 0.30, 0.20, 0.25, 0.10, 0.20, 0.30, 0.15)
+VERIFIED_CLASSES = (0, 2, 4, 6, 8)
+NUM_VERIFIED_PER_CLASS = 60
+VERIFIERS = ("naive", "average", "filtering", "knn", "label_spreading", "cleannet")
+SEED = 0
+ENLARGE = 8
+
+
+@dataclass(frozen=True)
+class DemoRow:
+    """Errors of one verifier against the truth, on labels that nobody checked."""
+
+    name: str
+    error_inside: float
+    error_outside: float
+    auroc_inside: float
+    auroc_outside: float
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo showed."""
+
+    num_samples: int
+    num_wrong: int
+    num_verified: int
+    verified_classes: tuple[str, ...]
+    chosen: str
+    rows: tuple[DemoRow, ...]
+    report: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as JSON values."""
+        return dataclasses.asdict(self) | {"report": str(self.report)}
+
+
+def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
+    """Make the demo's workspace in `root` (or take up the one there), run every step, compare with the truth."""
+    images, truth = _digits()
+    given = _noisy_labels(truth)
+    verified = _verified_rows(truth)
+    if (root / SETTINGS_FILE).exists():
+        workspace = open_workspace(root)
+    else:
+        workspace = _create(root, images, given, truth, verified)
+    found = detect(workspace, progress)
+    report = make_report(workspace, progress)
+    rows = tuple(_compare(workspace, name, truth, given, verified) for name in VERIFIERS)
+    names = tuple(CLASS_NAMES[i] for i in VERIFIED_CLASSES)
+    return DemoResult(truth.size, int((given != truth).sum()), verified.size, names, found.chosen, rows, report)
+
+
+def _digits() -> tuple[np.ndarray, IntArray]:
+    bunch = load_digits()
+    return bunch.images.astype(np.float32), bunch.target.astype(np.int64)
+
+
+def _noisy_labels(truth: IntArray) -> IntArray:
+    transition = noise_transition(len(CLASS_NAMES), NOISE_RATES, confusable=CONFUSABLE)
+    return inject_label_noise(truth, transition, random_state=SEED)
+
+
+def _verified_rows(truth: IntArray) -> IntArray:
+    given = _noisy_labels(truth)
+    rng = np.random.default_rng(SEED)
+    rows = [
+        rng.choice(np.flatnonzero(given == label), NUM_VERIFIED_PER_CLASS, replace=False) for label in VERIFIED_CLASSES
+    ]
+    return np.sort(np.concatenate(rows))
+
+
+def _create(root: Path, images: np.ndarray, given: IntArray, truth: IntArray, verified: IntArray) -> Workspace:
+    settings = Settings(detect=DetectSettings(candidates=VERIFIERS)).with_options(
+        project={"title": "Handwritten digits with wrong labels"}
+    )
+    workspace = create_workspace(root, settings, CLASS_NAMES)
+    keys = [f"images/{row:04d}.png" for row in range(len(images))]
+    for key, image in zip(keys, images, strict=True):
+        _write_picture(root / key, image)
+    rows = RowCollector()
+    rows.add("train", keys, given, keys)
+    now = datetime.now(UTC)
+    rows.reviews.extend(
+        Review(
+            key=keys[row],
+            given_label=int(given[row]),
+            verification_label=int(given[row] == truth[row]),
+            correct_label=-1,
+            time=now,
+            reviewer="demo",
+        )
+        for row in verified
+    )
+    features = images.reshape(len(images), -1) / 16
+    batches = iter([(["train"] * len(keys), keys, features)])
+    write_workspace(workspace, batches, rows, bad_rows_policy(settings), None, None)
+    return open_workspace(root)
+
+
+def _write_picture(path: Path, image: np.ndarray) -> None:
+    """Write an 8 x 8 digit as dark ink on white, enlarged without smoothing."""
+    ink = np.uint8(255) - (image * (255 / 16)).astype(np.uint8)
+    side = image.shape[0] * ENLARGE
+    with atomic_path(path) as temporary:
+        Image.fromarray(ink).resize((side, side), Image.Resampling.NEAREST).save(temporary, format="PNG")
+
+
+def _compare(workspace: Workspace, name: str, truth: IntArray, given: IntArray, verified: IntArray) -> DemoRow:
+    """Measure a verifier against the truth on labels that nobody checked, in checked classes and in the others."""
+    scores = read_scores(workspace.scores(name)).scores.score
+    correct = (given == truth).astype(np.int64)
+    verdict = load_rules(workspace.verifier(name)).verdict(scores)
+    unchecked = np.setdiff1d(np.arange(truth.size), verified)
+    is_inside = np.isin(given[unchecked], VERIFIED_CLASSES)
+    parts = [unchecked[is_inside], unchecked[~is_inside]]
+    errors = [average_error_rate(verdict[rows], correct[rows], given[rows]) for rows in parts]
+    areas = [auroc(scores[rows], correct[rows]) for rows in parts]
+    return DemoRow(name, errors[0], errors[1], areas[0], areas[1])
