@@ -45,11 +45,17 @@ def fit_calibrator(
 
     Raises:
         NotVerifiedError: there are no samples.
+
+    Example:
+        >>> calibrator = fit_calibrator(np.array([0.1, 0.2, 0.7, 0.9]), np.array([0, 0, 1, 1]))
+        >>> calibrator(np.array([0.0, 1.0])).round(2).tolist()
+        [0.18, 0.85]
     """
     if scores.size == 0:
         raise NotVerifiedError("calibration needs verified samples; verify some labels first")
     weight = np.ones(scores.size) if sample_weight is None else sample_weight
-    center, scale = float(np.mean(scores)), float(np.std(scores)) or 1.0
+    # The deviation of equal numbers may come out as 1e-17 by rounding: then one different score would get certainty.
+    center, scale = float(np.mean(scores)), float(np.std(scores)) if np.ptp(scores) > 0 else 1.0
     standard = (scores - center) / scale
     num_correct = float(weight[verification_labels == 1].sum())
     num_wrong = float(weight[verification_labels == 0].sum())

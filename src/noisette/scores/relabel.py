@@ -36,14 +36,16 @@ def fit_relabel_rule(class_scores: Float64Array, true_labels: IntArray, wrong_la
         The rule; `scale` maximises the likelihood of the right classes, within [0.01, 1000] / spread of the scores.
     """
     known = wrong_labels[wrong_labels != -1]
-    none_rate = float((known == NONE_OF_THE_CLASSES).sum() + 0.0) / (known.size + 2.0)
+    # Two imagined samples that had a class keep a few of "none" from meaning "always none".
+    none_rate = float((known == NONE_OF_THE_CLASSES).sum()) / (known.size + 2.0)
     usable = np.flatnonzero(true_labels >= 0)
     scores, labels = class_scores[usable], true_labels[usable]
     finite = np.isfinite(scores[np.arange(labels.size), labels])
     scores, labels = scores[finite], labels[finite]
     if labels.size == 0:
         return RelabelRule(none_rate=none_rate)
-    spread = float(np.std(scores[np.isfinite(scores)])) or 1.0
+    values = scores[np.isfinite(scores)]
+    spread = float(np.std(values)) if np.ptp(values) > 0 else 1.0
 
     def loss(log_scale: float) -> float:
         logits = np.exp(log_scale) / spread * scores
@@ -69,6 +71,12 @@ def suggest_labels(
 
     Returns:
         (N,) class ids (-2 = none of the classes) and (N,) probabilities in [0, 1].
+
+    Example:
+        >>> scores, given = np.array([[3.0, 0.0, 1.0]]), np.array([1])
+        >>> label, probability = suggest_labels(scores, given, np.array([0.1]), RelabelRule())
+        >>> label.tolist(), probability.round(2).tolist()
+        ([0], [0.79])
     """
     rows = np.arange(given_labels.size)
     others = rule.scale * class_scores

@@ -21,10 +21,15 @@ def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups
             else the error over all samples.
 
     Returns:
-        A finite number halfway between two scores; of equally good ones the one in the widest gap.
+        A finite number halfway between two scores (or, to reject nothing or everything, outside of them); of equally
+        good ones the one in the widest gap, and one that rejects nothing or everything first of all.
 
     Raises:
         NotVerifiedError: there are no samples.
+
+    Example:
+        >>> choose_threshold(np.array([0.0, 0.25, 0.75, 1.0]), np.array([0, 0, 1, 1]))
+        0.5
     """
     if scores.size == 0:
         raise NotVerifiedError("a threshold needs verified samples; verify some labels, or give a threshold yourself")
@@ -37,10 +42,14 @@ def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups
     change = np.concatenate([[0.0], np.cumsum(signed)])
     cuts = np.concatenate([[True], ranked[1:] > ranked[:-1], [True]])
     best = np.flatnonzero(cuts & np.isclose(change, change[cuts].min(), rtol=0, atol=1e-12))
-    padded = np.concatenate([[ranked[0] - 1.0], ranked, [ranked[-1] + 1.0]])
+    # Rejecting nothing, or everything, gets a gap as wide as all scores together: of equally good thresholds those win.
+    margin = float(ranked[-1] - ranked[0]) or max(1.0, abs(float(ranked[0])))
+    padded = np.concatenate([[ranked[0] - margin], ranked, [ranked[-1] + margin]])
     gaps = padded[best + 1] - padded[best]
     cut = best[int(np.argmax(gaps))]
-    return float((padded[cut] + padded[cut + 1]) / 2)
+    below, above = float(padded[cut]), float(padded[cut + 1])
+    middle = below + (above - below) / 2
+    return middle if middle > below else above  # between two neighbouring floats there is no middle
 
 
 def _group_weights(groups: IntArray) -> Float64Array:
