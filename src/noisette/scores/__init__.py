@@ -1,1 +1,1 @@
-"""Pure rules between the verifier and everything that uses its scores: thresholds, probabilities, weights, decisions."""
+"""Pure rules between the verifier and all that uses its scores: thresholds, probabilities, weights, decisions."""
