@@ -1,0 +1,158 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from noisette.errors import InvalidInputError, WorkspaceError
+from noisette.pipeline.detect import detect
+from noisette.pipeline.export import export_table
+from noisette.pipeline.labels import export_labels, import_labels
+from noisette.pipeline.report import make_report
+from noisette.pipeline.run import run
+from noisette.pipeline.score_tables import read_scores
+from noisette.pipeline.status import workspace_status
+from noisette.pipeline.workspace import Workspace
+from noisette.store import read_table
+from tests.pipeline.conftest import ROWS, Files
+
+
+def with_detect(workspace: Workspace, **options: object) -> Workspace:
+    return replace(workspace, settings=workspace.settings.with_options(detect=options))
+
+
+def artifacts(workspace: Workspace) -> dict[str, bytes]:
+    kept = {}
+    for path in sorted(workspace.root.rglob("*")):
+        if path.is_file() and "reviews.sqlite" not in path.name:
+            kept[path.relative_to(workspace.root).as_posix()] = path.read_bytes()
+    return kept
+
+
+def test_wrong_labels_are_found(workspace: Workspace, files: Files) -> None:
+    found = detect(workspace)
+    assert {row.name for row in found.measured} == {"average", "filtering"}
+    table = read_scores(workspace.scores(found.chosen))
+    wrong = files.given != files.truth
+    assert table.keys == [str(i) for i in range(ROWS)]
+    assert (table.scores.is_label_issue == wrong).mean() > 0.8
+    assert found.num_issues == table.scores.is_label_issue.sum()
+
+
+def test_human_decisions_win(workspace: Workspace) -> None:
+    found = detect(workspace)
+    scores = read_scores(workspace.scores(found.chosen)).scores
+    with workspace.reviews() as reviews:
+        decided = {int(key): review.verification_label for (_, key), review in reviews.latest().items()}
+    for row, label in decided.items():
+        assert scores.label_quality[row] == label
+        assert scores.is_label_issue[row] == (label == 0)
+    assert scores.sample_weight[[row for row, label in decided.items() if label == 0]].max() == 0
+
+
+def test_what_is_current_is_left_alone(workspace: Workspace) -> None:
+    run(workspace)
+    before = {path: path.stat().st_mtime_ns for path in workspace.root.rglob("*.parquet")}
+    first = artifacts(workspace)
+    run(workspace)
+    assert artifacts(workspace) == first
+    for path, time in before.items():
+        assert path.stat().st_mtime_ns == time
+
+
+def test_two_workspaces_of_the_same_files_are_equal_to_the_byte(
+    workspace: Workspace, files: Files, tmp_path: Path
+) -> None:
+    from noisette.pipeline.create_files import create_from_files
+    from noisette.pipeline.workspace import open_workspace
+
+    run(workspace)
+    other = tmp_path / "elsewhere" / "deep"
+    create_from_files(other, files.features, files.labels, files.classes, files.verified, workspace.settings)
+    run(open_workspace(other))
+    assert artifacts(open_workspace(other)) == artifacts(workspace)
+
+
+def test_a_new_decision_makes_things_stale(workspace: Workspace, tmp_path: Path) -> None:
+    run(workspace)
+    assert workspace_status(workspace).is_current
+    more = tmp_path / "more.csv"
+    more.write_text("key,verification_label\n0,0\n", encoding="utf-8")
+    import_labels(workspace, more)
+    states = {artifact.path: artifact for artifact in workspace_status(workspace).artifacts}
+    assert states["verifiers/average"].state == "stale"
+    assert states["verifiers/average"].reason == "decisions changed"
+    assert states["report/index.html"].state == "stale"
+    run(workspace)
+    assert workspace_status(workspace).is_current
+
+
+def test_without_verification_labels_labels_are_still_ranked(workspace: Workspace, files: Files) -> None:
+    for path in workspace.root.glob("reviews.sqlite*"):
+        path.unlink()
+    found = detect(workspace)
+    assert found.chosen == "filtering"
+    assert found.measured == ()
+    assert "no verification labels" in " ".join(found.notes)
+    quality = read_scores(workspace.scores("filtering")).scores.label_quality
+    wrong = files.given != files.truth
+    assert quality[wrong].mean() < quality[~wrong].mean()
+    assert make_report(workspace).stat().st_size > 1000
+
+
+def test_a_ranking_without_probabilities(workspace: Workspace) -> None:
+    for path in workspace.root.glob("reviews.sqlite*"):
+        path.unlink()
+    found = detect(with_detect(workspace, verifier="average"))
+    scores = read_scores(workspace.scores("average")).scores
+    assert np.isnan(scores.label_quality).all()
+    assert np.isfinite(scores.score).all()
+    assert found.num_issues == 0
+
+
+def test_an_unknown_verifier(workspace: Workspace) -> None:
+    with pytest.raises(InvalidInputError, match="`verifier` must be auto or one of average, .*, got 'cleannett'"):
+        detect(with_detect(workspace, verifier="cleannett"))
+
+
+def test_a_report_needs_a_detection(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="detection.json is not there yet; run `noisette detect` first"):
+        make_report(workspace)
+
+
+def test_cleannet_uses_the_references_of_the_workspace(workspace: Workspace) -> None:
+    small = with_detect(workspace, verifier="cleannet", num_steps=3)
+    detect(small)
+    assert workspace.references.exists()
+    assert read_table(workspace.scores("cleannet"), ["similarity"])["similarity"].shape == (ROWS,)
+    weights = read_scores(workspace.scores("cleannet")).scores
+    unchecked = weights.label_quality % 1 != 0
+    np.testing.assert_allclose(weights.sample_weight[unchecked], np.maximum(weights.score[unchecked], 0))
+
+
+def test_export_has_the_columns_of_cleanlab(workspace: Workspace, tmp_path: Path) -> None:
+    detect(workspace)
+    assert export_table(workspace, tmp_path / "out.csv") == ROWS
+    lines = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == ROWS + 1
+    for name in ("key", "given_label", "label_quality", "is_label_issue", "suggested_label", "sample_weight"):
+        assert name in lines[0]
+    with pytest.raises(InvalidInputError, match="the file must end in .csv, .tsv, .parquet, got 'out.xls'"):
+        export_table(workspace, tmp_path / "out.xls")
+
+
+def test_labels_go_round(workspace: Workspace, files: Files, tmp_path: Path) -> None:
+    assert import_labels(workspace, files.verified).added == 0
+    rows = export_labels(workspace, tmp_path / "labels.csv")
+    done = import_labels(workspace, tmp_path / "labels.csv")
+    assert (done.read, done.added, done.problems) == (rows, 0, ())
+
+
+def test_labels_that_fit_no_sample_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "more.csv"
+    path.write_text("key,given_label,verification_label\nnobody,bun,1\n0,fig,0\n0,apple pie,0\n", encoding="utf-8")
+    done = import_labels(workspace, path)
+    assert done.added == 1
+    assert [row.line for row in done.problems] == [2, 3]
+    assert "nobody" in str(done.problems[0])
+    assert "fig" in str(done.problems[1])

@@ -1,0 +1,57 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from noisette.errors import DataFileError
+from noisette.pipeline.settings import Settings, read_settings, write_settings
+
+
+def changed(value: object) -> object:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, tuple):
+        return (*value, "naïve")
+    if isinstance(value, str):
+        return value + ' "quoted" \\ é'
+    assert isinstance(value, int | float)
+    return value + 1
+
+
+def test_every_setting_survives_a_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "noisette.toml"
+    for section in dataclasses.fields(Settings):
+        for field in dataclasses.fields(getattr(Settings(), section.name)):
+            value = changed(getattr(getattr(Settings(), section.name), field.name))
+            settings = Settings().with_options(**{section.name: {field.name: value}})
+            assert settings != Settings()
+            write_settings(path, settings)
+            assert read_settings(path) == settings
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "noisette.toml").write_text("")
+    assert read_settings(tmp_path / "noisette.toml") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[detect]\nverifyer = 'x'", "unknown setting `detect.verifyer`; known are candidates, "),
+        ("[detct]", "unknown setting `detct`; known are detect, "),
+        ("detect = 3", "`detect` must be a section, got 3"),
+        ("[references]\nnum_references = '32'", "`references.num_references` must be int, got '32'"),
+        ("[references]\nnum_references = true", "`references.num_references` must be int, got True"),
+        ("[detect]\ncandidates = ['a', 3]", r"`detect.candidates` must be a list of strings, got \['a', 3\]"),
+        ("[detect", "is not valid TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "noisette.toml"
+    path.write_text(text)
+    with pytest.raises(DataFileError, match=message):
+        read_settings(path)
+
+
+def test_options_that_are_none_change_nothing() -> None:
+    assert Settings().with_options(detect={"verifier": None, "recipe": None}) == Settings()
