@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from noisette.data.rows import BadRowError
 from noisette.types import FloatArray, IntArray
 
+Identity = str | tuple[str, str]
 FeatureType = Literal["float32", "float64"]
 
 
@@ -56,20 +58,21 @@ class FeatureBatch:
 
 
 class KeyRegister:
-    """Remembers the keys of a file, with their lines, to name duplicates. Identity is (split, key)."""
+    """Remembers the identities (key, or split and key) of a file with their lines, to name duplicates."""
 
     def __init__(self) -> None:
-        self._lines: dict[str | tuple[str, str], int] = {}
+        self._lines: dict[Identity, int] = {}
 
-    def add_all(self, keys: list[str], first_line: int) -> bool:
-        """Take keys on consecutive lines, if they are all new; else take none and give False."""
-        if len(set(keys)) != len(keys) or not self._lines.keys().isdisjoint(keys):
+    def add_all(self, names: Sequence[Identity], lines: Iterable[int]) -> bool:
+        """Take identities if they are all new; else take none and give False."""
+        if len(set(names)) != len(names) or not self._lines.keys().isdisjoint(names):
             return False
-        self._lines.update(zip(keys, range(first_line, first_line + len(keys)), strict=True))
+        self._lines.update(zip(names, lines, strict=True))
         return True
 
-    def add(self, key: str, line: int, split: str | None = None) -> int | None:
-        """Take one key; give the line it was on before, or None if it is new."""
-        name = key if split is None else (split, key)
+    def add(self, name: Identity, line: int) -> None:
+        """Take one identity, or raise `BadRowError` if the file had it before."""
         before = self._lines.setdefault(name, line)
-        return None if before == line else before
+        if before != line:
+            shown = repr(name) if isinstance(name, str) else f"{name[1]!r} in split {name[0]!r}"
+            raise BadRowError("duplicate key", f"{shown} is on line {before} too")

@@ -100,11 +100,12 @@ class _Reader:
     def read(self, block: TextBlock) -> FeatureBatch:
         """Parse a block, by columns if all is well, else by lines."""
         columns = self._parse_columns(block)
-        if columns is None or not self.keys.add_all(columns.keys, block.first_line):
+        numbers = range(block.first_line, block.first_line + block.num_lines)
+        if columns is None or not self.keys.add_all(columns.keys, numbers):
             return self._read_lines(block)
         self.bad_rows.read(block.num_lines)
         self.num_features = columns.features.shape[1]
-        lines = np.arange(block.first_line, block.first_line + block.num_lines)
+        lines = np.array(numbers, dtype=np.int64)
         return self._batch(columns.keys, columns.labels, columns.verdicts, columns.features, lines)
 
     def _parse_columns(self, block: TextBlock) -> _Columns | None:
@@ -139,9 +140,7 @@ class _Reader:
             self.bad_rows.read()
             try:
                 row = parse_line(raw, self.layout, self.class_ids, self.num_features, self.dtype)
-                before = self.keys.add(row.key, line)
-                if before is not None:
-                    raise BadRowError("duplicate key", f"{row.key!r} is on line {before} too")
+                self.keys.add(row.key, line)
             except BadRowError as error:
                 self.bad_rows.add(self.path, line, error.kind, error.detail)
                 continue

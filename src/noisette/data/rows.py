@@ -36,10 +36,8 @@ def parse_features(texts: Sequence[str], num_features: int | None, dtype: np.dty
     values = np.array([_parse_number(text, column) for column, text in enumerate(texts, start=1)])
     with np.errstate(over="ignore"):
         features = values.astype(dtype)
-    bad = np.flatnonzero(~np.isfinite(features))
-    if bad.size:
-        reason = "" if not np.isfinite(values[bad[0]]) else f", too large for {dtype}"
-        raise BadRowError("NaN or infinite feature", f"feature {bad[0] + 1} is {texts[bad[0]]!r}{reason}")
+    if not np.isfinite(features).all():
+        raise not_finite(values, dtype, texts)
     return features
 
 
@@ -49,10 +47,27 @@ def check_features(values: FloatArray, num_features: int, dtype: np.dtype[Any]) 
         raise BadRowError("wrong number of features", f"expected {num_features}, got {len(values)}")
     with np.errstate(over="ignore"):
         features = values.astype(dtype)
-    bad = np.flatnonzero(~np.isfinite(features))
-    if bad.size:
-        raise BadRowError("NaN or infinite feature", f"feature {bad[0] + 1} is {values[bad[0]]}")
+    if not np.isfinite(features).all():
+        raise not_finite(values, dtype)
     return features
+
+
+def not_finite(values: FloatArray, dtype: np.dtype[Any], texts: Sequence[str] | None = None) -> BadRowError:
+    """Name the first number of a row that is not finite, or not as `dtype`."""
+    with np.errstate(over="ignore"):
+        first = int(np.flatnonzero(~np.isfinite(values.astype(dtype)))[0])
+    shown = str(values[first]) if texts is None else repr(texts[first])
+    reason = f", too large for {dtype}" if np.isfinite(values[first]) else ""
+    return BadRowError("NaN or infinite feature", f"feature {first + 1} is {shown}{reason}")
+
+
+def class_id(value: float | None, num_classes: int | None) -> int:
+    """Check a class id that is a number already."""
+    if value is None or value != int(value if np.isfinite(value) else -1) or value < 0:
+        raise BadRowError("unknown class", f"{value} is no class id (0, 1, ...)")
+    if num_classes is not None and value >= num_classes:
+        raise BadRowError("unknown class", f"{int(value)} is beyond the last of {num_classes} classes")
+    return int(value)
 
 
 def parse_class(text: str, class_ids: Mapping[str, int] | None, *, ids_too: bool = False) -> int:
@@ -63,8 +78,9 @@ def parse_class(text: str, class_ids: Mapping[str, int] | None, *, ids_too: bool
         number = whole_number(text)
         if number is not None and number >= 0 and (class_ids is None or number < len(class_ids)):
             return number
-    known = "" if class_ids is None else f"; the class list has {len(class_ids)} names"
-    raise BadRowError("unknown class", f"{text!r}{known}")
+    if class_ids is None:
+        raise BadRowError("unknown class", f"{text!r} is no class id, and there is no class list to find names in")
+    raise BadRowError("unknown class", f"{text!r} is none of the {len(class_ids)} classes")
 
 
 def parse_verification_label(text: str) -> int:
