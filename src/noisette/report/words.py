@@ -1,0 +1,168 @@
+"""Numbers as people read them, and the sentences of the first screen."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from noisette.report.records import ReportData
+from noisette.types import MISLABELLED, UNVERIFIED
+
+DASH = "\N{EN DASH}"
+
+
+class ClassWords(NamedTuple):
+    """One of the worst classes, ready to show; shares in [0, 1]."""
+
+    name: str
+    rate: float
+    low: float
+    high: float
+    bounded: bool
+
+
+class Headline(NamedTuple):
+    """The first screen: a sentence in three parts (the middle one stands out), and a paragraph."""
+
+    before: str
+    number: str
+    after: str
+    lead: str
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Give a share as a percentage; a dash for NaN.
+
+    Example:
+        >>> percent(0.1234), percent(float("nan"))
+        ('12.3 %', '–')
+    """
+    return DASH if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def decimal(value: float, digits: int = 3) -> str:
+    """Give a number with fixed digits; a dash for NaN."""
+    return DASH if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def rounded_count(value: float, width: float) -> str:
+    """Give a count to the digits that an interval of this width leaves meaningful.
+
+    Example:
+        >>> rounded_count(1237.4, 380), rounded_count(12.6, 3)
+        ('1,240', '13')
+    """
+    step = 10 ** max(0, math.floor(math.log10(max(width, 1.0))) - 1)
+    return f"{round(value / step) * step:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Give "1 label", "3 labels"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def headline(data: ReportData) -> Headline:
+    """Say about how many labels are wrong, with the interval, and how many were checked."""
+    total, size = data.noise_rates.total, data.num_samples
+    labels = "label is" if size == 1 else "labels are"
+    checked = checked_words(data)
+    if math.isnan(total.value):
+        return _headline_without_estimate(data, checked)
+    bounded = not _is_guess(data)
+    width = total.high - total.low if bounded else total.value
+    number = rounded_count(total.value, width)
+    word = ("About " if total.high > total.low else "") if bounded else "Perhaps "
+    if not bounded:
+        lead = f"That is {percent(total.value / size)}, as the verifier sees it; how far off this may be, only "
+        return Headline(word, number, f"of {size:,} {labels} wrong", f"{lead}checked labels can say. {checked}")
+    low, high = rounded_count(total.low, width), rounded_count(total.high, width)
+    lead = (
+        f"Between {low} and {high} with {100 * data.noise_rates.level:.0f} % confidence: "
+        f"{percent(total.value / size)} of all labels ({percent(total.low / size)} to {percent(total.high / size)}). "
+    )
+    return Headline(word, number, f"of {size:,} {labels} wrong", lead + checked)
+
+
+def _headline_without_estimate(data: ReportData, checked: str) -> Headline:
+    issues = int(data.label_scores.is_label_issue.sum())
+    lead = "How many are really wrong cannot be said yet: some classes have neither probabilities nor checked labels. "
+    lead += checked
+    if issues == 0:
+        return Headline("", f"{data.num_samples:,}", "labels are ranked by suspicion, and none is judged yet", lead)
+    return Headline("", f"{issues:,}", f"of {data.num_samples:,} labels are suspicious", lead)
+
+
+def _is_guess(data: ReportData) -> bool:
+    return "guessed" in data.noise_rates.source
+
+
+def checked_words(data: ReportData) -> str:
+    """Say how many labels people checked, where, and how many of them were wrong."""
+    truth = data.verification_labels
+    num_checked = int((truth != UNVERIFIED).sum())
+    if num_checked == 0:
+        return "No label has been checked by people yet."
+    classes = int(np.unique(data.label_scores.given_label[truth != UNVERIFIED]).size)
+    wrong = int((truth == MISLABELLED).sum())
+    return (
+        f"{plural(num_checked, 'label')} {_was(num_checked)} checked by people, in {classes:,} of "
+        f"{plural(len(data.class_names), 'class', 'classes')}; {wrong:,} of them {_was(wrong)} wrong."
+    )
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def worst_classes(data: ReportData, limit: int) -> list[ClassWords]:
+    """Give the classes with the highest estimated noise rates, worst first."""
+    rates = data.noise_rates
+    order = [int(c) for c in np.argsort(-rates.rate, kind="stable") if rates.rate[c] > 0]
+    return [
+        ClassWords(
+            data.class_names[c],
+            float(rates.rate[c]),
+            float(rates.low[c]),
+            float(rates.high[c]),
+            rates.source[c] in ("counted", "modelled"),
+        )
+        for c in order[:limit]
+    ]
+
+
+def trust(data: ReportData) -> str:
+    """Say how often the chosen verifier's verdicts are wrong; "" where nothing was measured."""
+    chosen = next((row for row in data.evaluation if row.chosen), None)
+    if chosen is None:
+        return ""
+    parts = [
+        f"{percent(value)} {where}"
+        for value, where in (
+            (chosen.average_error_inside, "of the labels of a class with checked labels"),
+            (chosen.average_error_held_out, "of the labels of a class without any"),
+        )
+        if not math.isnan(value)
+    ]
+    if not parts and not math.isnan(chosen.micro_error):
+        parts = [f"{percent(chosen.micro_error)} of the labels"]
+    return f"The verdicts of {chosen.name} are wrong for {' and '.join(parts)}, on average." if parts else ""
+
+
+def next_reason(data: ReportData) -> str:
+    """Say what to do next and why."""
+    if data.next_reason:
+        return data.next_reason
+    num_classes = int((data.noise_rates.num_verified > 0).sum())
+    if num_classes == 0:
+        return (
+            "Check about twenty labels in each of a few classes. That gives a threshold, probabilities, and an "
+            "interval around the numbers on this page."
+        )
+    if _is_guess(data):
+        return "Check labels in more classes: with three or more, the numbers of all other classes get an interval."
+    issues = int((data.label_scores.is_label_issue & (data.verification_labels == UNVERIFIED)).sum())
+    if issues:
+        return f"Go through the {plural(issues, 'unchecked label')} that look wrong, most suspicious first."
+    return "No unchecked label looks wrong. Train on the weighted labels, or check more classes."
