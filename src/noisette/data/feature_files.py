@@ -56,6 +56,7 @@ def read_feature_file(
         raise DataFileError(path, "has no .parquet files; name a feature file or a folder of Parquet parts")
     keys = KeyRegister()
     for file in files:
+        keys.start_file(file.name)
         checker = RowChecker(file, bad_rows, class_names, num_features, keys)
         for raw in _raw_rows(file, bad_rows, batch_size):
             yield from checker.check(raw).pieces(batch_size)

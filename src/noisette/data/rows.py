@@ -63,7 +63,9 @@ def not_finite(values: FloatArray, dtype: np.dtype[Any], texts: Sequence[str] | 
 
 def class_id(value: float | None, num_classes: int | None) -> int:
     """Check a class id that is a number already."""
-    if value is None or value != int(value if np.isfinite(value) else -1) or value < 0:
+    if value is None:
+        raise BadRowError("unknown class", "the cell is empty")
+    if not np.isfinite(value) or value < 0 or value != int(value):
         raise BadRowError("unknown class", f"{value} is no class id (0, 1, ...)")
     if num_classes is not None and value >= num_classes:
         raise BadRowError("unknown class", f"{int(value)} is beyond the last of {num_classes} classes")
