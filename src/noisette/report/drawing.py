@@ -89,7 +89,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", text, flags=re.DOTALL)  # the page has its own style
     # Only tags are touched: a class name between them may look like anything.
     text = re.sub(r"<[^>]+>", lambda tag: _fit_tag(tag.group(), name), text)
     size = re.search(r"viewBox=\"([^\"]+)\"", text)
@@ -100,7 +100,8 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
 
 def _fit_tag(tag: str, name: str) -> str:
     """Make ids unique in the page, marker colours variables of the style sheet, and fonts those of the page."""
-    tag = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", tag)
+    tag = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", tag)  # as older versions of matplotlib write it
+    tag = re.sub(r"font-family: [^;\"]*;\s*", "", tag)
     tag = re.sub(r"\bid=\"([^\"]+)\"", rf'id="{name}-\1"', tag)
     tag = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", tag)
     tag = re.sub(r"\b(?:xlink:)?href=\"#([^\"]+)\"", rf'href="#{name}-\1"', tag)
