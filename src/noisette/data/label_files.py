@@ -135,9 +135,9 @@ def _identity(raw: RawLabels, row: int) -> Identity:
 def _find_class_names(raw: RawLabels) -> tuple[str, ...] | None:
     """Give the sorted class names if most labels are names, else None: then they are ids, and junk is a bad row."""
     cells = {_text(c) for name in ("given_label", "correct_label") if name in raw.columns for c in raw.columns[name]}
-    cells.discard("")
-    named = {cell for cell in cells if whole_number(cell) is None}
-    return tuple(sorted(cell for cell in cells if cell not in ("-1", "-2"))) if 2 * len(named) > len(cells) else None
+    cells -= {"", "-1", "-2"}
+    named = sum(whole_number(cell) is None for cell in cells)
+    return tuple(sorted(cells)) if 2 * named > len(cells) else None
 
 
 def _given(cell: Any, class_ids: Mapping[str, int] | None, *, ids_too: bool) -> int:

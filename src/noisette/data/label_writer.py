@@ -27,7 +27,8 @@ def write_label_file(path: str | Path, columns: Mapping[str, Sequence[Any] | np.
         name: values.tolist() if isinstance(values, np.ndarray) else list(values) for name, values in columns.items()
     }
     if len({len(values) for values in cells.values()}) > 1:
-        raise ShapeError(f"columns must be equally long, got { {name: len(values) for name, values in cells.items()} }")
+        lengths = ", ".join(f"{name} {len(values)}" for name, values in cells.items())
+        raise ShapeError(f"columns must be equally long, got {lengths}")
     match path.suffix.lower():
         case ".parquet":
             with atomic_path(path) as temporary:
