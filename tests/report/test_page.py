@@ -83,12 +83,12 @@ def test_the_first_screen_says_it_in_words() -> None:
     total = data.noise_rates.total
     assert total.low < total.value < total.high
     assert re.search(r"<h1>About <em>[\d,]+</em> of 360 labels are wrong\.</h1>", page)
-    assert "with 95 % confidence" in page
+    assert "with 95\N{NO-BREAK SPACE}% confidence" in page
     assert "120 labels were checked by people, in 4 of 6 classes" in page
     worst = data.class_names[int(np.nanargmax(data.noise_rates.rate))]
     assert re.search(rf'<ul class="worst">\s*<li><span class="name" title="{worst}">', page)
     assert '<code class="command">noisette review</code>' in page
-    assert "The verdicts of cleannet are wrong for 6.1 %" in page
+    assert "The verdicts of cleannet are wrong for 6.1\N{NO-BREAK SPACE}%" in page
 
 
 def test_names_from_the_data_never_become_markup() -> None:

@@ -26,7 +26,7 @@ from noisette.types import CORRECT, UNVERIFIED, BoolArray, Float64Array
 MAX_CLASSES = 20
 """Classes drawn in the figure of classes: the worst ones."""
 
-_LONGEST_NAME = 28
+_LONGEST_NAME = 34
 _DIAGRAM_BINS = 10
 
 

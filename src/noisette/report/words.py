@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from noisette.report.records import ReportData
+from noisette.scores.residuals import MIN_CLASSES
 from noisette.types import MISLABELLED, UNVERIFIED
 
 DASH = "\N{EN DASH}"
+_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class ClassWords(NamedTuple):
@@ -33,13 +35,13 @@ class Headline(NamedTuple):
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Give a share as a percentage; a dash for NaN.
+    r"""Give a share as a percentage; a dash for NaN.
 
     Example:
-        >>> percent(0.1234), percent(float("nan"))
-        ('12.3 %', '–')
+        >>> percent(0.1234) == "12.3\N{NO-BREAK SPACE}%", percent(float("nan"))
+        (True, '–')
     """
-    return DASH if math.isnan(share) else f"{100 * share:.{digits}f} %"
+    return DASH if math.isnan(share) else f"{100 * share:.{digits}f}{_SPACE}%"
 
 
 def decimal(value: float, digits: int = 3) -> str:
@@ -79,7 +81,7 @@ def headline(data: ReportData) -> Headline:
         return Headline(word, number, f"of {size:,} {labels} wrong", f"{lead}checked labels can say. {checked}")
     low, high = rounded_count(total.low, width), rounded_count(total.high, width)
     lead = (
-        f"Between {low} and {high} with {100 * data.noise_rates.level:.0f} % confidence: "
+        f"Between {low} and {high} with {percent(data.noise_rates.level, 0)} confidence: "
         f"{percent(total.value / size)} of all labels ({percent(total.low / size)} to {percent(total.high / size)}). "
     )
     return Headline(word, number, f"of {size:,} {labels} wrong", lead + checked)
@@ -161,6 +163,8 @@ def next_reason(data: ReportData) -> str:
             "interval around the numbers on this page."
         )
     if _is_guess(data):
+        if len(data.class_names) <= MIN_CLASSES:
+            return "Check about twenty labels in each class that has none: then every number here gets an interval."
         return "Check labels in more classes: with three or more, the numbers of all other classes get an interval."
     issues = int((data.label_scores.is_label_issue & (data.verification_labels == UNVERIFIED)).sum())
     if issues:

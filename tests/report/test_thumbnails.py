@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.report.example import picture
+
+from noisette.report.thumbnails import MAX_SIDE, make_thumbnail
+
+
+def _open(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def test_a_tiny_image_is_kept_pixel_for_pixel() -> None:
+    found = make_thumbnail(picture(8, 123))
+    assert found is not None
+    assert found.is_tiny
+    assert found.uri.startswith("data:image/png;base64,")
+    np.testing.assert_array_equal(np.asarray(_open(found.uri)), np.full((8, 8, 3), 123))
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(640, 320, (160, 80)), (90, 90, (90, 90)), (49, 400, (20, 160))])
+def test_a_photograph_is_shrunk_and_keeps_its_shape(width: int, height: int, size: tuple[int, int]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "orange").save(buffer, "JPEG")
+    found = make_thumbnail(buffer.getvalue())
+    assert found is not None
+    assert not found.is_tiny
+    assert _open(found.uri).size == size
+    assert max(size) <= MAX_SIDE
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK", "I;16"])
+def test_every_mode_of_image(mode: str) -> None:
+    buffer = io.BytesIO()
+    Image.new(mode, (60, 60)).save(buffer, "TIFF")
+    assert make_thumbnail(buffer.getvalue()) is not None
+
+
+@pytest.mark.parametrize("bad", [b"", b"not a picture", picture(64)[:-40], b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_gives_no_thumbnail(bad: bytes) -> None:
+    assert make_thumbnail(bad) is None

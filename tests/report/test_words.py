@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from tests.report.example import make_report
+
+from noisette.report import words
+
+
+def _plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "width", "text"),
+    [(0, 0, "0"), (7.4, 3, "7"), (1237.4, 380, "1,240"), (1237.4, 90, "1,237"), (48_120, 9_000, "48,100")],
+)
+def test_counts_show_the_digits_that_mean_something(value: float, width: float, text: str) -> None:
+    assert words.rounded_count(value, width) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"), [(0, 1, "0.0 %"), (1, 0, "100 %"), (0.1234, 1, "12.3 %"), (np.nan, 1, "\N{EN DASH}")]
+)
+def test_percent(share: float, digits: int, text: str) -> None:
+    assert _plain(words.percent(share, digits)) == text
+
+
+def test_the_interval_is_in_the_lead() -> None:
+    data = make_report()
+    lead = _plain(words.headline(data).lead)
+    found = re.match(r"Between (\d+) and (\d+) with 95 % confidence: [\d.]+ % of all labels", lead)
+    assert found
+    total = data.noise_rates.total
+    assert abs(int(found.group(1)) - total.low) <= 5
+    assert abs(int(found.group(2)) - total.high) <= 5
+
+
+def test_a_fully_checked_data_set_needs_no_about() -> None:
+    data = make_report(2, size=10, verified_classes=2, num_verified=10)
+    assert words.headline(data).before == ""
+    assert "20 labels were checked by people, in 2 of 2 classes" in words.headline(data).lead
+
+
+def test_one_of_everything() -> None:
+    data = make_report(1, size=1, verified_classes=1, num_verified=1)
+    head = words.headline(data)
+    assert head.after == "of 1 label is wrong"
+    assert "1 label was checked by people, in 1 of 1 class;" in head.lead
+
+
+def test_what_to_do_next() -> None:
+    assert "unchecked labels that look wrong" in words.next_reason(make_report())
+    assert "with three or more" in words.next_reason(make_report(verified_classes=2))
+    assert "in each class that has none" in words.next_reason(make_report(2, verified_classes=1))
+    assert "in each of a few classes" in words.next_reason(make_report(verified_classes=0))
+    assert words.next_reason(make_report(next_reason="Because.")) == "Because."
+    done = make_report(2, size=10, verified_classes=2, num_verified=10)
+    assert words.next_reason(done).startswith("No unchecked label looks wrong")
+
+
+def test_how_far_to_trust_it() -> None:
+    data = make_report()
+    text = _plain(words.trust(data))
+    assert text == (
+        "The verdicts of cleannet are wrong for 6.1 % of the labels of a class with checked labels and 9.3 % of the "
+        "labels of a class without any, on average."
+    )
+    chosen = dataclasses.replace(data.evaluation[1], average_error_inside=np.nan, average_error_held_out=np.nan)
+    only_micro = dataclasses.replace(data, evaluation=[chosen])
+    assert _plain(words.trust(only_micro)) == "The verdicts of cleannet are wrong for 7.0 % of the labels, on average."
+    assert words.trust(dataclasses.replace(data, evaluation=data.evaluation[:1])) == ""
+
+
+def test_the_worst_classes_come_first_and_clean_ones_not_at_all() -> None:
+    data = make_report()
+    worst = words.worst_classes(data, 3)
+    assert [w.rate for w in worst] == sorted(data.noise_rates.rate, reverse=True)[:3]
+    assert all(w.low <= w.rate <= w.high and w.bounded for w in worst)
+    clean = dataclasses.replace(data, noise_rates=dataclasses.replace(data.noise_rates, rate=np.zeros(6)))
+    assert words.worst_classes(clean, 3) == []
