@@ -1,0 +1,119 @@
+"""A trained CleanNet at work: class embeddings are ready, and a feature costs two matrix products."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from noisette.functional.similarity import MIN_SQUARE, unit_vectors
+from noisette.types import Float64Array
+from noisette.verifier.cleannet import CleanNet
+from noisette.verifier.cleannet_batches import to_tensor
+from noisette.verifier.cleannet_normalization import Normalization
+from noisette.verifier.inputs import Query
+from noisette.verifier.scorer import Arrays
+
+CHUNK_NUMBERS = 1 << 19  # numbers of a feature chunk that the passes over it still find in a core's cache
+_LEAST_SPREAD = 0.02
+
+
+class CleanNetScorer:
+    """Scores by the cosine of query embedding and class embedding.
+
+    Args:
+        net: the trained network.
+        class_embeddings: (K, 128) from `CleanNet.embed_references`; NaN rows are classes without references.
+    """
+
+    def __init__(self, net: CleanNet, class_embeddings: Tensor) -> None:
+        self.net = net.eval().requires_grad_(False)
+        self.class_embeddings = class_embeddings.detach()
+        self._directions = unit_vectors(self.class_embeddings)
+        self._first = _FirstLayer(net)
+        self._last: tuple[weakref.ref[Query], Tensor] | None = None
+
+    def score(self, query: Query) -> Float64Array:
+        """Give (B,) similarities in [-1, 1]; NaN for a row that is not finite, or whose class has no references."""
+        labels = torch.from_numpy(query.given_labels)
+        return _cosines((self._embed(query) * self._directions[labels]).sum(dim=1))
+
+    def score_classes(self, query: Query) -> Float64Array:
+        """Give (B, K) similarities with every class; -inf for a class without references."""
+        cosines = _cosines(self._embed(query) @ self._directions.nan_to_num().T)
+        cosines[:, self._directions.isnan().any(dim=1).numpy()] = -np.inf
+        return cosines
+
+    def to_arrays(self) -> Arrays:
+        """Give weights, normalisation and class embeddings."""
+        return {name: value.numpy() for name, value in self.net.state_dict().items()} | {
+            "class_embeddings": self.class_embeddings.numpy()
+        }
+
+    @staticmethod
+    def from_arrays(arrays: Arrays, normalization: Normalization) -> CleanNetScorer:
+        """Undo `to_arrays`."""
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        classes = tensors.pop("class_embeddings")
+        net = CleanNet(tensors["centre"].numel(), normalization, generator=torch.Generator())
+        net.load_state_dict(tensors)
+        return CleanNetScorer(net, classes)
+
+    def _embed(self, query: Query) -> Tensor:
+        """Give (B, 128) unit query embeddings; suggesting asks for the same batch twice, so the last one is kept."""
+        if self._last is not None and self._last[0]() is query:
+            return self._last[1]
+        rows = max(1, CHUNK_NUMBERS // max(1, self.net.in_features))
+        features = to_tensor(query.features)
+        parts = [self._embed_chunk(features[i : i + rows]) for i in range(0, len(features), rows)]
+        embeddings = torch.cat(parts) if parts else self._directions[:0]
+        self._last = weakref.ref(query), embeddings
+        return embeddings
+
+    @torch.no_grad()
+    def _embed_chunk(self, features: Tensor) -> Tensor:
+        sums = self._first(features)
+        # tanh would hide an infinity, so 0 * sum (NaN unless every sum is finite) is carried along.
+        poison = sums.sum(dim=1, keepdim=True) * 0.0
+        return unit_vectors(self.net.query_encoder.embed(sums.tanh_()).tanh_()) + poison
+
+
+class _FirstLayer:
+    """Normalisation and the query encoder's first layer in one product, where that is exact enough.
+
+    With "auto" the sum is W (v / |v| - m) / |v / |v| - m| + b = ((W v) / |v| - W m) / n + b with
+    n^2 = |v / |v||^2 - 2 (m . v) / |v| + |m|^2, so one product with W and m replaces three passes over v. Where the
+    data lie in a narrow cone (|m| near 1) the differences would cancel, and the passes are made.
+    """
+
+    def __init__(self, net: CleanNet) -> None:
+        layer, self.net = net.query_encoder.hidden, net
+        self.weight, self.bias = layer.weight.detach().T.contiguous(), layer.bias.detach()
+        centre = net.centre.detach()
+        self.centre, self.centre_square = centre, float(centre.square().sum())
+        self.shift = centre @ self.weight
+        self.folds = net.normalization in ("l2", "auto") and 1.0 - self.centre_square > _LEAST_SPREAD
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Give (B, 256) sums from raw features; a row that is not finite gives at least one sum that is not."""
+        if self.net.normalization == "log":
+            # log1p gives NaN below -1 and -infinity at -1: either way a bad row, which is reported by its score.
+            return torch.addmm(self.bias, features.log1p(), self.weight)
+        if not self.folds:
+            return torch.addmm(self.bias, self.net.normalize(features), self.weight)
+        squares = torch.linalg.vector_norm(features, dim=1, keepdim=True).square()
+        inverse = squares.clamp(min=MIN_SQUARE).rsqrt()
+        sums = (features @ self.weight).mul_(inverse)
+        if self.net.normalization == "auto":
+            along = (features @ self.centre)[:, None] * inverse
+            spread = squares * inverse.square() - 2 * along + self.centre_square
+            sums.sub_(self.shift).mul_(spread.clamp(min=MIN_SQUARE).rsqrt())
+        return sums.add_(self.bias)
+
+
+def _cosines(values: Tensor) -> npt.NDArray[np.float64]:
+    cosines: npt.NDArray[np.float64] = values.clamp(-1.0, 1.0).double().numpy()
+    return cosines

@@ -1,0 +1,124 @@
+"""CleanNet under the contract of all verifiers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from noisette.errors import InvalidInputError, ShapeError
+from noisette.references import find_references
+from noisette.types import ArrayLike, Float32Array, Float64Array, Progress, RandomState, as_numpy, silent
+from noisette.verifier.base import Verifier
+from noisette.verifier.cleannet import CleanNet
+from noisette.verifier.cleannet_batches import CleanNetData, to_tensor
+from noisette.verifier.cleannet_init import initialize
+from noisette.verifier.cleannet_normalization import NORMALIZATIONS, Normalization, check_normalization
+from noisette.verifier.cleannet_recipe import CleanNetRecipe, RecipeName, as_recipe
+from noisette.verifier.cleannet_samples import Samples, take_samples
+from noisette.verifier.cleannet_scorer import CleanNetScorer
+from noisette.verifier.cleannet_trainer import train_cleannet
+from noisette.verifier.inputs import TrainingData, VerifiedPairs, batch_rows
+from noisette.verifier.scorer import Arrays, Scorer
+
+
+@final
+class CleanNetVerifier(Verifier):
+    """Scores a label by the similarity of its sample to the references of its class, as a CleanNet learned to see them.
+
+    Lee, He, Zhang, Yang: CleanNet: Transfer Learning for Scalable Image Classifier Training with Label Noise, CVPR
+    2018. Scores are cosine similarities in [-1, 1]; the soft sample weight is max(0, similarity). Without any
+    verification label the default recipe still gives scores, learned from the given labels alone; probabilities and
+    verdicts then raise `NotVerifiedError`. Of data beyond 128 MB a random sample of the unverified rows, the same
+    number from every class, takes part in training.
+
+    Args:
+        num_references: references a class, found by K-means.
+        normalization: see `CleanNet`. "auto" takes any features; under the recipe "paper" it means "log" (the published
+            one) for features without negative numbers, and "l2" for others.
+        recipe: "default", "paper" (published; slow), or a `CleanNetRecipe`.
+        random_state: integer seed or numpy generator; the same seed gives the same result.
+        references: (K, R, D) from `find_references` on the same data; None = found in `fit`.
+        progress: called as ``progress(what, done, total)`` during long work.
+
+    Raises:
+        InvalidInputError: an argument is out of its range.
+    """
+
+    name: ClassVar[str] = "cleannet"
+    needs_verification: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        num_references: int = 32,
+        normalization: Normalization = "auto",
+        recipe: RecipeName | CleanNetRecipe | Mapping[str, Any] = "default",
+        random_state: RandomState = 0,
+        *,
+        references: ArrayLike | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        super().__init__(random_state=random_state, progress=progress)
+        if num_references < 1:
+            raise InvalidInputError(f"`num_references` must be at least 1, got {num_references}")
+        check_normalization(normalization)
+        self.num_references, self.normalization, self.recipe = num_references, normalization, as_recipe(recipe)
+        self.references = None if references is None else as_numpy(references).astype(np.float32)
+        # What the models of all folds share in memory; it goes when the data of a `fit` goes.
+        self._shared: WeakKeyDictionary[TrainingData, tuple[Samples, CleanNet]] = WeakKeyDictionary()
+
+    def settings(self) -> dict[str, Any]:
+        """Constructor arguments (JSON values) that make an equal, unfitted verifier."""
+        own = {"num_references": self.num_references, "normalization": self.normalization}
+        return {**super().settings(), **own, "recipe": self.recipe.to_json()}
+
+    def _prepare(self, data: TrainingData, seed: int) -> Arrays:
+        references = self._references(data, seed)
+        normalization = _resolve(self.normalization, self.recipe, data)
+        rng = np.random.default_rng([seed, 1])
+        samples = take_samples(data, rng)
+        generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
+        net = CleanNet(data.table.num_features, normalization, self.recipe.dropout, generator=generator)
+        initialize(net, *samples.everything(), self.recipe, generator)
+        self._shared[data] = samples, net
+        return {"references": references, "normalization": np.array([NORMALIZATIONS.index(normalization)])}
+
+    def _references(self, data: TrainingData, seed: int) -> Float32Array:
+        if self.references is None:
+            return find_references(
+                data.table, data.given_labels, data.num_classes, self.num_references, seed, progress=self.progress
+            )
+        expected = (data.num_classes, data.table.num_features)
+        if self.references.ndim != 3 or self.references.shape[::2] != expected:
+            raise ShapeError(
+                f"`references` must have shape (K, R, D) with K={expected[0]} and D={expected[1]}, "
+                f"got {self.references.shape}; find them again with `find_references`"
+            )
+        return self.references
+
+    def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:
+        samples, initial = self._shared[data]
+        net = copy.deepcopy(initial)
+        references = to_tensor(context["references"])
+        training = CleanNetData(references, samples.pairs(pairs), samples.unverified)
+        train_cleannet(net, training, self.recipe, seed=seed, progress=self.progress)
+        with torch.no_grad():
+            return CleanNetScorer(net, net.embed_references(references))
+
+    def _restore_scorer(self, context: Arrays, arrays: Arrays) -> Scorer:
+        return CleanNetScorer.from_arrays(arrays, NORMALIZATIONS[int(context["normalization"][0])])
+
+    def _soft_weight(self, scores: Float64Array) -> Float64Array:
+        return np.maximum(scores, 0.0)
+
+
+def _resolve(normalization: Normalization, recipe: CleanNetRecipe, data: TrainingData) -> Normalization:
+    """Say what "auto" means under this recipe for these data."""
+    if normalization != "auto" or recipe.auto_normalization == "auto":
+        return normalization
+    blocks = data.table.iter_batches(batch_rows(data.table.num_features))
+    return "log" if all(block.min(initial=0.0) >= 0 for block in blocks) else "l2"
