@@ -16,7 +16,7 @@ from noisette.errors import DataFileError, InvalidInputError
 from noisette.store.arrow_rows import check_schema, feature_rows, float32_rows
 from noisette.store.artifacts import file_hash
 from noisette.store.manifest import MANIFEST, read_manifest
-from noisette.store.take_cache import gather, open_cache
+from noisette.store.take_cache import gather, gather_from_cache, make_cache
 from noisette.types import Float32Array, IntArray
 
 
@@ -105,13 +105,13 @@ class ParquetTable:
         if rows.size and (rows.min() < 0 or rows.max() >= self.num_rows):
             raise InvalidInputError(f"`rows` must lie in 0..{self.num_rows - 1}, got {rows.min()}..{rows.max()}")
         if self._cache is not None:
-            return np.asarray(self._cache[rows], dtype=np.float32)
+            return gather_from_cache(self._cache, rows, self.num_features)
         return gather(self._parts, self._rows, rows, self.num_features)
 
     @cached_property
-    def _cache(self) -> np.ndarray | None:
+    def _cache(self) -> Path | None:
         blocks = (feature_rows(piece.column(0)) for piece in self._pieces(["features"], 8192))
-        return open_cache(self.path, self.content_hash, (self.num_rows, self.num_features), blocks)
+        return make_cache(self.path, self.content_hash, (self.num_rows, self.num_features), blocks)
 
     def _batches(self, columns: list[str], batch_size: int) -> Iterator[list[pa.RecordBatch]]:
         """Yield lists of pieces that hold `batch_size` rows together (fewer in the last list)."""

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 from numpy.lib import format as npy
 
 from noisette.files import atomic_path
-from noisette.store.arrow_rows import feature_rows, float32_rows
+from noisette.store.arrow_rows import float32_rows
 from noisette.types import Float32Array, IntArray
+
+_ROWS_AT_ONCE = 1024
 
 
 def cache_path(table: Path, content_hash: str) -> Path:
@@ -20,19 +22,32 @@ def cache_path(table: Path, content_hash: str) -> Path:
     return table / name if table.is_dir() else table.with_name(f"{table.name}.{name}")
 
 
-def open_cache(
-    table: Path, content_hash: str, shape: tuple[int, int], blocks: Iterator[np.ndarray]
-) -> np.ndarray | None:
-    """Open the memory map of a table, writing it first where it is missing; None where it cannot be written."""
+def make_cache(table: Path, content_hash: str, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> Path | None:
+    """Write the memory map of a table where it is missing, and give its path; None where it cannot be written."""
     path = cache_path(table, content_hash)
-    found = _open(path, shape)
-    if found is not None:
-        return found
+    if shape[0] == 0:
+        return None
+    if _is_whole(path, shape):
+        return path
     try:
         _write(path, shape, blocks)
     except OSError:  # a read-only or full disk costs speed, not the answer
         return None
-    return _open(path, shape)
+    return path if _is_whole(path, shape) else None
+
+
+def gather_from_cache(path: Path, rows: IntArray, num_features: int) -> Float32Array:
+    """Take rows from a memory map.
+
+    It is opened anew for every thousand rows, in ascending order: pages of an open map count as memory in use, and a
+    long walk through a big table would pile up all of it.
+    """
+    out = np.empty((len(rows), num_features), dtype=np.float32)
+    order = np.argsort(rows, kind="stable")
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        places = order[start : start + _ROWS_AT_ONCE]
+        out[places] = np.load(path, mmap_mode="r", allow_pickle=False)[rows[places]]
+    return out
 
 
 def gather(parts: Sequence[Path], part_rows: Sequence[int], rows: IntArray, num_features: int) -> Float32Array:
@@ -62,12 +77,12 @@ def _gather_part(part: Path, rows: IntArray, places: IntArray, out: Float32Array
             start += count
 
 
-def _open(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+def _is_whole(path: Path, shape: tuple[int, int]) -> bool:
     try:
         found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    return found if found.shape == shape else None
+    except (OSError, ValueError, EOFError):
+        return False
+    return found.shape == shape
 
 
 def _write(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarray]) -> None:
@@ -78,6 +93,3 @@ def _write(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarray]) -> 
                 header = {"descr": npy.dtype_to_descr(block.dtype), "fortran_order": False, "shape": shape}
                 npy.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(block).data)
-
-
-__all__ = ["cache_path", "feature_rows", "gather", "open_cache"]
