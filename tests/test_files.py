@@ -14,9 +14,14 @@ def test_text_has_unix_line_ends_and_utf8(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="half way"), atomic_path(path) as temporary:
-        temporary.write_text("ne")
-        raise RuntimeError("half way")
+
+    def write_half() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("ne")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -39,9 +44,14 @@ def test_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
 def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "f") as folder:
         (folder / "old.txt").write_text("old")
-    with pytest.raises(RuntimeError, match="no"), atomic_folder(tmp_path / "f") as folder:
-        (folder / "new.txt").write_text("new")
-        raise RuntimeError("no")
+
+    def write_half() -> None:
+        with atomic_folder(tmp_path / "f") as folder:
+            (folder / "new.txt").write_text("new")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half()
     assert [path.name for path in (tmp_path / "f").iterdir()] == ["old.txt"]
 
 

@@ -26,15 +26,15 @@ def test_named_then_environment_then_upwards(tmp_path: Path, monkeypatch: pytest
 def test_no_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
-    with pytest.raises(WorkspaceError, match="no workspace: no noisette.toml in .* make one with `noisette init`"):
+    with pytest.raises(WorkspaceError, match=r"no workspace: no noisette.toml in .* make one with `noisette init`"):
         open_workspace()
-    with pytest.raises(WorkspaceError, match="is not a workspace"):
+    with pytest.raises(WorkspaceError, match=r"is not a workspace"):
         open_workspace(tmp_path)
 
 
 def test_a_finished_workspace_is_not_overwritten(tmp_path: Path) -> None:
     make(tmp_path / "w")
-    with pytest.raises(WorkspaceError, match="is a workspace already"):
+    with pytest.raises(WorkspaceError, match=r"is a workspace already"):
         create_workspace(tmp_path / "w", Settings(), ("a",))
 
 
@@ -45,5 +45,5 @@ def test_an_unfinished_one_may_be_made_again(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named_with_its_remedy(tmp_path: Path) -> None:
     workspace = open_workspace(make(tmp_path / "w"))
-    with pytest.raises(WorkspaceError, match="samples.parquet is not there yet; run `noisette init` first"):
+    with pytest.raises(WorkspaceError, match=r"samples.parquet is not there yet; run `noisette init` first"):
         workspace.need(workspace.samples, "noisette init")

@@ -8,7 +8,7 @@ from noisette.types import ArrayTable, FeatureTable, as_generator, as_numpy, as_
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int32])
 def test_batches_are_float32_in_row_order(dtype: type) -> None:
-    values = np.arange(21).reshape(7, 3).astype(dtype)
+    values: np.ndarray = np.arange(21).reshape(7, 3).astype(dtype)
     blocks = list(as_table(values).iter_batches(3))
     assert [block.shape[0] for block in blocks] == [3, 3, 1]
     assert all(block.dtype == np.float32 for block in blocks)

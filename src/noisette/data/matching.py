@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from noisette.data.label_files import LabelTable
@@ -21,6 +21,7 @@ def resolve_label_rows(
     queue: str = "import",
     split: str | None = None,
     bad_rows: BadRows | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> tuple[list[Review], list[BadRow]]:
     """Turn a label file into decisions about samples, and name the rows that cannot be used, with their lines.
 
@@ -34,6 +35,7 @@ def resolve_label_rows(
         reviewer: who decided, where the file does not say.
         queue: the source of the decisions.
         split: the split of all rows; None: the file's split column, else the one split that has the key.
+        class_names: names of the classes, for messages.
         bad_rows: counts, as left out, rows that decide nothing (label -1 and no correct label).
 
     Returns:
@@ -55,7 +57,7 @@ def resolve_label_rows(
     for row in range(len(labels)):
         try:
             position = finder.find(row)
-            verdict, correct = _decision(labels, row, int(samples.given_labels[position]))
+            verdict, correct = _decision(labels, row, int(samples.given_labels[position]), class_names)
         except BadRowError as error:
             problems.append(BadRow(labels.path, int(labels.lines[row]), error.kind, error.detail))
             continue
@@ -105,11 +107,11 @@ class _Finder:
         return self.positions[split or candidates[0], key]
 
 
-def _decision(labels: LabelTable, row: int, given: int) -> tuple[int, int]:
+def _decision(labels: LabelTable, row: int, given: int, names: Sequence[str] | None) -> tuple[int, int]:
     """Give (verification label, correct label) of a row about a sample that carries `given` now."""
     if labels.given_labels is not None and labels.given_labels[row] != given:
-        was = int(labels.given_labels[row])
-        raise BadRowError("given label changed", f"the file was made for class {was}, the sample now carries {given}")
+        was, now = (repr(names[label]) if names else label for label in (int(labels.given_labels[row]), given))
+        raise BadRowError("given label changed", f"the file was made for class {was}, the sample now carries {now}")
     verdict = UNVERIFIED if labels.verification_labels is None else int(labels.verification_labels[row])
     correct = NOT_KNOWN if labels.correct_labels is None else int(labels.correct_labels[row])
     if correct == NOT_KNOWN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,10 +17,10 @@ from noisette.data import (
     read_reference_tsv,
     read_verified_array,
     write_all_array,
-    write_reference_tsv,
     write_verified_array,
 )
 from noisette.data.feature_writer import write_feature_file
+from noisette.data.reference_tsv_writer import write_reference_tsv
 from noisette.errors import InvalidInputError
 from noisette.types import BadRows, IntArray, Progress, silent
 
@@ -77,7 +78,7 @@ def _read(
 ) -> Iterator[FeatureBatch]:
     if source.suffix == ".tsv":
         # The published arrays are float64: text that goes to .npy keeps every digit.
-        dtype = "float64" if target == ".npy" else "float32"
+        dtype: Literal["float32", "float64"] = "float64" if target == ".npy" else "float32"
         return read_reference_tsv(source, class_names, bad, verified=kind == "verified", dtype=dtype)
     if source.suffix == ".npy" and kind == "verified":
         array = read_verified_array(source)

@@ -25,11 +25,11 @@ from noisette.types import IntArray, Progress, Review, silent
 from noisette.verifier.saving import load_rules
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-CONFUSABLE = {0: [6], 1: [7], 2: [3], 3: [8], 4: [9], 5: [3], 6: [5], 7: [1], 8: [1], 9: [4]}
+CONFUSABLE = {0: [6, 9], 1: [7, 4], 2: [7, 3], 3: [8, 5], 4: [9, 1], 5: [3, 6], 6: [0, 5], 7: [1, 2], 8: [3, 0], 9: [4, 8]}
 NOISE_RATES = (0.10, 0.25, 0.15, 0.30, 0.20, 0.25, 0.10, 0.20, 0.30, 0.15)
-VERIFIED_CLASSES = (0, 2, 4, 6, 8)
+VERIFIED_CLASSES = (1, 3, 5, 7, 8)
 NUM_VERIFIED_PER_CLASS = 60
-VERIFIERS = ("naive", "average", "filtering", "knn", "label_spreading", "cleannet")
+VERIFIERS = ("naive", "average", "filtering", "knn", "label-spreading", "cleannet")
 SEED = 0
 ENLARGE = 8
 
@@ -119,8 +119,8 @@ def _create(root: Path, images: np.ndarray, given: IntArray, truth: IntArray, ve
         )
         for row in verified
     )
-    features = images.reshape(len(images), -1) / 16
-    batches = iter([(["train"] * len(keys), keys, features)])
+    features = images.reshape(len(images), -1) / np.float32(16)
+    batches = iter([(["train"] * len(keys), keys, features.astype(np.float32))])
     write_workspace(workspace, batches, rows, bad_rows_policy(settings), None, None)
     return open_workspace(root)
 

@@ -16,12 +16,14 @@ from noisette.files import atomic_open, atomic_path
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
 from noisette.pipeline.score_tables import write_scores
+from noisette.pipeline.settings import DetectSettings
 from noisette.pipeline.workspace import Workspace
 from noisette.references import find_references
 from noisette.types import Float32Array, Progress, silent
 from noisette.verifier.base import Verifier
+from noisette.verifier.cleannet_recipe import CleanNetRecipe, as_recipe
 from noisette.verifier.evaluation import Detection, evaluate_scores
-from noisette.verifier.saving import VERIFIERS, load_verifier, verifier_class
+from noisette.verifier.saving import VERIFIERS, load_rules, load_verifier, plan_kind, verifier_class
 
 WITHOUT_LABELS = "filtering"
 """The verifier that needs no verification label at all."""
@@ -64,7 +66,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         verifier = _fitted(workspace, name, labelled, inputs, progress)
         _scored(workspace, name, verifier, labelled, inputs, progress)
     measured = tuple(evaluate_scores_of(workspace, name, labelled) for name in names) if _is_verified(labelled) else ()
-    chosen = min(measured, key=lambda row: row.average_error).name if measured else names[0]
+    chosen = _choose(workspace, measured) if measured else names[0]
     result = DetectResult(
         chosen,
         measured,
@@ -106,11 +108,15 @@ def make_verifier(workspace: Workspace, name: str, references: Float32Array | No
         options |= {
             "num_references": settings.references.num_references,
             "normalization": settings.detect.normalization,
-            "recipe": settings.detect.recipe,
-            "num_steps": settings.detect.num_steps or None,
+            "recipe": _recipe(settings.detect),
             "references": references,
         }
     return kind(**options)
+
+
+def _recipe(settings: DetectSettings) -> CleanNetRecipe:
+    recipe = as_recipe(settings.recipe)
+    return dataclasses.replace(recipe, num_steps=settings.num_steps) if settings.num_steps else recipe
 
 
 def workspace_references(
@@ -175,9 +181,10 @@ def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatur
     columns = read_table(workspace.scores(name))
     scores = np.asarray(columns.get("similarity", columns.get("score")), dtype=np.float64)
     rows = np.flatnonzero(labelled.verification_labels >= 0)
-    verifier = load_verifier(workspace.verifier(name))
+    threshold = load_rules(workspace.verifier(name)).threshold
+    assert threshold is not None  # there are verified rows of both kinds
     return evaluate_scores(
-        name, scores[rows], labelled.verification_labels[rows], labelled.given_labels[rows], verifier.rules.threshold
+        name, scores[rows], labelled.verification_labels[rows], labelled.given_labels[rows], threshold
     )
 
 
@@ -211,6 +218,13 @@ def _scored(
         verifier.progress = progress
         write_scores(path, verifier, labelled, workspace.settings.detect)
         record(path, about)
+
+
+def _choose(workspace: Workspace, measured: Sequence[Detection]) -> str:
+    """Take the lowest average error; errors on classes that were left out say more than errors on rows left out."""
+    kinds = {row.name: plan_kind(workspace.verifier(row.name)) for row in measured}
+    comparable = [row for row in measured if kinds[row.name] == "classes"] or list(measured)
+    return min(comparable, key=lambda row: row.average_error).name
 
 
 def _num_issues(workspace: Workspace, name: str) -> int:

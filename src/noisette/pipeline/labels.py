@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,15 @@ def import_labels(
     bad = BadRows(on_error="stop" if workspace.settings.input.on_error == "stop" else "skip", max_bad=1.0)
     labels = read_label_file(path, bad, workspace.class_names(), column="verification_label")
     samples = read_samples(workspace.samples)
-    reviews, problems = resolve_label_rows(labels, samples, time=datetime.now(UTC), reviewer=reviewer, split=split)
+    reviews, problems = resolve_label_rows(
+        labels,
+        samples,
+        time=datetime.now(UTC),
+        reviewer=reviewer,
+        split=split,
+        bad_rows=bad,
+        class_names=workspace.class_names(),
+    )
     with workspace.reviews() as store:
         added = store.append(reviews)
     return ImportResult(len(reviews) + len(problems), added, tuple(problems), bad)
@@ -58,7 +67,7 @@ def export_labels(workspace: Workspace, path: Path) -> int:
     def class_name(label: int) -> str:
         return names[label] if label >= 0 else str(label)
 
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         "key": [review.key for review in latest],
         "split": [review.split for review in latest],
         "given_label": [class_name(review.given_label) for review in latest],

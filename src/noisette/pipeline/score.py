@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -124,9 +124,10 @@ def _quality(verifier: Verifier, scores: Float64Array) -> Float64Array:
         return np.full(scores.size, np.nan)
 
 
-def _write_row(file: IO[bytes], columns: list[list[str] | Float64Array]) -> None:
-    """Append a block of columns as tab-separated text; keys with a tab or a quote are quoted, as CSV readers expect."""
-    names = [str(i) for i in range(len(columns))]
-    block = pa.table(columns, names=names)
-    options = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="needed")
+def _write_row(file: IO[bytes], columns: list[Sequence[str] | Float64Array]) -> None:
+    """Append a block of columns as tab-separated text; keys are quoted only where one holds a tab or a quote."""
+    block = pa.table(columns, names=[str(i) for i in range(len(columns))])
+    keys = columns[0]
+    style = "needed" if any(mark in key for key in keys for mark in '\t"\r\n') else "none"
+    options = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style=style)
     pa_csv.write_csv(block, file, options)

@@ -12,7 +12,7 @@ from noisette.pipeline.labelled import LabelledFeatures
 from noisette.pipeline.settings import DetectSettings
 from noisette.scores.decisions import label_scores
 from noisette.store import read_table, write_table
-from noisette.types import Float64Array, IntArray, LabelScores
+from noisette.types import BoolArray, Float64Array, IntArray, LabelScores
 from noisette.verifier.base import Verifier
 
 _COLUMNS = ("label_quality", "is_label_issue", "suggested_label", "suggested_probability", "sample_weight")
@@ -39,12 +39,15 @@ class ScoreTable:
 def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, settings: DetectSettings) -> None:
     """Score every label in batches, apply the decisions, and write the table."""
     score, suggested, chance = _scores(verifier, labelled)
+    quality: Float64Array | None = None
+    verdict: BoolArray | None = None
+    weight: Float64Array | None = None
     try:
         quality = verifier.quality_of_scores(score)
         verdict = verifier.verdict_of_scores(score)
         weight = np.maximum(verifier.weight_of_scores(score, "hard" if settings.weights == "hard" else "soft"), 0)
     except NotVerifiedError:
-        quality = verdict = weight = None
+        pass  # a ranking is all there is without verification labels
     decided = label_scores(
         labelled.given_labels,
         scores=score,
