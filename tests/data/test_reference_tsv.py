@@ -1,5 +1,6 @@
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from noisette.data import FeatureBatch, read_class_list, read_reference_tsv
 from noisette.data import reference_tsv as module
+from noisette.data.reference_rows import parse_line
 from noisette.data.text_blocks import iter_blocks
 from noisette.errors import DataFileError, InvalidInputError, TooManyBadRowsError
 from noisette.types import BadRows
@@ -155,6 +157,24 @@ def test_lines_and_duplicates_across_blocks(tsv: Path, block_bytes: int) -> None
     np.testing.assert_array_equal(
         got[:, 1], np.array([i / 7 for i in range(30) if i not in (12, 20)], dtype=np.float32)
     )
+
+
+@pytest.mark.parametrize("bad_line", [0, 1, 499, 500, 777, 999])
+def test_one_bad_row_among_many_costs_only_its_neighbours_the_slow_path(tsv: Path, bad_line: int) -> None:
+    lines = [f"k{i}\tb\t{i % 2}\t{i},2" for i in range(1000)]
+    lines[bad_line] = "k\tb\t1\t1,x"
+    bad, slow = skipping(), []
+
+    def counting(raw: bytes, *rest: Any) -> Any:
+        slow.append(raw)
+        return parse_line(raw, *rest)
+
+    with patch.object(module, "parse_line", counting):
+        batches = read(tsv, "\n".join(lines), bad)
+    assert [str(row) for row in bad.rows] == [f"{tsv}:{bad_line + 1}: junk number: feature 2 is 'x'"]
+    assert len(slow) <= 16
+    assert [line - 1 for b in batches for line in b.lines] == [i for i in range(1000) if i != bad_line]
+    assert [value for b in batches for value in b.features[:, 0]] == [i for i in range(1000) if i != bad_line]
 
 
 def test_a_file_of_bad_rows_only_gives_nothing_and_passes_the_limit(tsv: Path) -> None:

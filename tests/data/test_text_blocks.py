@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from noisette.data.text_blocks import check_file, iter_blocks, read_bytes
+from noisette.data.text_blocks import TextBlock, check_file, iter_blocks, read_bytes
 from noisette.errors import DataFileError
 
 
@@ -34,3 +34,13 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
         list(iter_blocks(tmp_path / "none.txt"))
     with pytest.raises(DataFileError, match=r"is a folder; name a file"):
         check_file(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"a\nb\n", b"a\n" * 7, b"\n\n", b"a\n" + b"b" * 50 + b"\n", b"a" * 50 + b"\nb\n"])
+def test_halves_are_the_whole(content: bytes) -> None:
+    block = TextBlock(content, 5, content.count(b"\n"))
+    first, second = block.halves()
+    assert first.data + second.data == content
+    assert first.num_lines >= 1
+    assert second.num_lines >= 1
+    assert [*first.lines(), *second.lines()] == list(block.lines())

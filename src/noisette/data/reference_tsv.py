@@ -1,7 +1,7 @@
 """The reference implementation's TSV files: key, class name, (verification label,) features; no header.
 
-Every block is parsed as columns by pyarrow; a block in which anything is wrong is parsed again line by line, which
-finds the bad rows and their lines and keeps the good ones.
+Every block is parsed as columns by pyarrow. A block in which anything is wrong is halved until a few lines are left;
+those are parsed line by line, which finds the bad rows and their lines and keeps the good ones.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from noisette.data.text_blocks import TextBlock, iter_blocks
 from noisette.errors import InvalidInputError
 from noisette.types import UNVERIFIED, BadRows, FloatArray, IntArray
 
+_FEW_LINES = 16
 _LABELS = {"0": 0, "1": 1, "-1": -1}
 
 
@@ -67,7 +68,8 @@ def read_reference_tsv(
         if reader is None:
             layout = find_layout(block, verified=verified)
             reader = _Reader(Path(path), list(class_names), layout, bad_rows, num_features, np.dtype(dtype))
-        yield from reader.read(block).pieces(batch_size)
+        for batch in reader.read(block):
+            yield from batch.pieces(batch_size)
     bad_rows.check(path)
 
 
@@ -97,16 +99,21 @@ class _Reader:
         self.name_array = pa.array(class_names, pa.string())
         self.keys = KeyRegister()
 
-    def read(self, block: TextBlock) -> FeatureBatch:
-        """Parse a block, by columns if all is well, else by lines."""
+    def read(self, block: TextBlock) -> Iterator[FeatureBatch]:
+        """Parse a block by columns if all is well, else its halves, and in the end a few lines one by one."""
         columns = self._parse_columns(block)
         numbers = range(block.first_line, block.first_line + block.num_lines)
         if columns is None or not self.keys.add_all(columns.keys, numbers):
-            return self._read_lines(block)
+            if block.num_lines <= _FEW_LINES:
+                yield self._read_lines(block)
+            else:
+                for half in block.halves():
+                    yield from self.read(half)
+            return
         self.bad_rows.read(block.num_lines)
         self.num_features = columns.features.shape[1]
         lines = np.array(numbers, dtype=np.int64)
-        return self._batch(columns.keys, columns.labels, columns.verdicts, columns.features, lines)
+        yield self._batch(columns.keys, columns.labels, columns.verdicts, columns.features, lines)
 
     def _parse_columns(self, block: TextBlock) -> _Columns | None:
         """Parse a block whose every row is good; None if one is not (which one is found by `_read_lines`)."""

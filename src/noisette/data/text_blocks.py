@@ -31,6 +31,16 @@ class TextBlock:
         for number, raw in enumerate(self.data[:-1].split(b"\n"), start=self.first_line):
             yield number, raw.removesuffix(b"\r")
 
+    def halves(self) -> tuple[TextBlock, TextBlock]:
+        """Cut a block of two or more lines in two, near the middle of its bytes."""
+        cut = self.data.find(b"\n", len(self.data) // 2 - 1, len(self.data) - 1) + 1
+        cut = cut or self.data.rfind(b"\n", 0, len(self.data) - 1) + 1
+        first = self.data[:cut].count(b"\n")
+        return (
+            TextBlock(self.data[:cut], self.first_line, first),
+            TextBlock(self.data[cut:], self.first_line + first, self.num_lines - first),
+        )
+
 
 def check_file(path: str | Path, *, may_be_folder: bool = False) -> Path:
     """Check that `path` is a file with something in it.
