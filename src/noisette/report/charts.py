@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -57,7 +58,7 @@ class ClassRates(NamedTuple):
 
 def precision_recall_figure(curves: list[Curve]) -> str:
     """Draw precision against recall of finding wrong labels, a line for each verifier."""
-    with drawing(5.2, 3.9) as (figure, axes):
+    with drawing(5.2, _height(curves)) as (figure, axes):
         for curve, style in _styled(curves):
             precision, recall, _ = precision_recall_curve(curve.truth == 0, -curve.scores)
             x, y = _thinned(recall, precision)
@@ -67,21 +68,21 @@ def precision_recall_figure(curves: list[Curve]) -> str:
         axes.annotate("by chance", (0.99, share), xytext=(0, 3), textcoords="offset points", color=MUTED, ha="right")
         axes.set(xlabel="share of the wrong labels found", ylabel="share of flagged labels that are wrong")
         _unit_square(axes)
-        _legend(axes, "average precision", "lower left", bottom=share + 0.05 if share < 0.45 else 0.0)
+        _legend_below(figure, axes, "average precision")
         listing = ", ".join(f"{c.name} {c.quality:.3f}" for c in curves)
         return to_svg(figure, "pr", f"Precision-recall curves of finding wrong labels. Average precision: {listing}.")
 
 
 def roc_figure(curves: list[Curve]) -> str:
     """Draw the ROC curve of telling wrong labels from correct ones, a line for each verifier."""
-    with drawing(5.2, 3.9) as (figure, axes):
+    with drawing(5.2, _height(curves)) as (figure, axes):
         for curve, style in _styled(curves):
             false_alarms, found, _ = roc_curve(curve.truth == 0, -curve.scores)
             axes.plot(*_thinned(false_alarms, found), label=f"{curve.name}  {curve.quality:.3f}", **style)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
         axes.set(xlabel="share of the correct labels flagged by mistake", ylabel="share of the wrong labels found")
         _unit_square(axes)
-        _legend(axes, "area under the curve", "lower right")
+        _legend_below(figure, axes, "area under the curve")
         listing = ", ".join(f"{c.name} {c.quality:.3f}" for c in curves)
         return to_svg(figure, "roc", f"ROC curves of finding wrong labels. Area under the curve: {listing}.")
 
@@ -108,7 +109,7 @@ def histogram_figure(scores: Float64Array, truth: IntArray, threshold: float | N
         axes.set_xlim(bins[0], bins[-1])
         axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
         words = _mark_threshold(axes, threshold)
-        _legend(axes, "", "upper left")
+        axes.legend(loc="upper left", frameon=True, facecolor=SURFACE, edgecolor=GRID, framealpha=0.85)
         return to_svg(figure, "histogram", f"Histograms of the {score_name} of checked and unchecked labels.{words}")
 
 
@@ -179,6 +180,11 @@ def class_figure(rates: ClassRates) -> str:
         return to_svg(figure, "classes", f"Estimated share of wrong labels in each class, worst first: {words}.")
 
 
+def _height(curves: list[Curve]) -> float:
+    """Give the height of a curve figure in inches: the axes, and a line of the legend for two curves."""
+    return 4.1 + 0.2 * ((len(curves) + 1) // 2)
+
+
 def _styled(curves: list[Curve]) -> list[tuple[Curve, dict[str, Any]]]:
     """Give each curve its look; the chosen verifier is drawn last, in the accent colour."""
     others = [c for c in curves if not c.chosen]
@@ -226,16 +232,7 @@ def _mark_threshold(axes: Axes, threshold: float | None) -> str:
     return f" The threshold is {threshold:.3g}."
 
 
-def _legend(
-    axes: Axes, title: str, place: Literal["upper left", "lower right", "lower left"], *, bottom: float = 0.0
-) -> None:
-    """Put the legend into a corner, raised by `bottom` (a share of the height)."""
-    legend = axes.legend(
-        title=title or None,
-        loc=place,
-        alignment="left",
-        frameon=True,
-        facecolor=SURFACE,
-        bbox_to_anchor=(0, bottom, 1, 1),
-    )
-    legend.get_frame().set(alpha=0.85, edgecolor=GRID)
+def _legend_below(figure: Figure, axes: Axes, title: str) -> None:
+    """List the curves under the axes, where they hide none of them."""
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, title=title, loc="outside lower left", ncols=2, alignment="left")
