@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 from sklearn.metrics import brier_score_loss
 from tests.oracles import detection as oracle
 
@@ -122,7 +123,8 @@ def test_bad_arguments_say_what_is_wrong() -> None:
         expected_calibration_error([0.5], [1], num_bins=0)
     with pytest.raises(InvalidInputError, match="`sample_weight` must be at least 0"):
         error_rate([True], [1], sample_weight=[0.0])
-    with pytest.raises(InvalidInputError, match="`positive` must be"):
+    # Under the tests' type checks the annotation speaks first.
+    with pytest.raises((InvalidInputError, TypeCheckError), match="positive"):
         average_precision([0.1], [1], positive="wrong")  # type: ignore[arg-type]
     with pytest.raises(UnknownClassError, match=r"`given_labels` must lie in 0\.\.2-1, got 2 at position 1"):
         per_class_error([True, True], [1, 1], [0, 2], num_classes=2)
