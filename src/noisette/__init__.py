@@ -15,16 +15,52 @@ if TYPE_CHECKING:
     from noisette import functional as functional
     from noisette.references import find_references as find_references
     from noisette.verifier import (
+        AverageVerifier as AverageVerifier,
+    )
+    from noisette.verifier import (
         CleanNet as CleanNet,
     )
     from noisette.verifier import (
         CleanNetVerifier as CleanNetVerifier,
     )
     from noisette.verifier import (
+        DRAEVerifier as DRAEVerifier,
+    )
+    from noisette.verifier import (
+        FilteringVerifier as FilteringVerifier,
+    )
+    from noisette.verifier import (
+        KNNVerifier as KNNVerifier,
+    )
+    from noisette.verifier import (
+        LabelPropagationVerifier as LabelPropagationVerifier,
+    )
+    from noisette.verifier import (
+        LabelSpreadingVerifier as LabelSpreadingVerifier,
+    )
+    from noisette.verifier import (
+        MLPVerifier as MLPVerifier,
+    )
+    from noisette.verifier import (
+        NaiveVerifier as NaiveVerifier,
+    )
+    from noisette.verifier import (
+        SVMVerifier as SVMVerifier,
+    )
+    from noisette.verifier import (
         load_verifier as load_verifier,
     )
 
 _HOME_OF = {
+    "AverageVerifier": "noisette.verifier",
+    "DRAEVerifier": "noisette.verifier",
+    "FilteringVerifier": "noisette.verifier",
+    "KNNVerifier": "noisette.verifier",
+    "LabelPropagationVerifier": "noisette.verifier",
+    "LabelSpreadingVerifier": "noisette.verifier",
+    "MLPVerifier": "noisette.verifier",
+    "NaiveVerifier": "noisette.verifier",
+    "SVMVerifier": "noisette.verifier",
     "CleanNet": "noisette.verifier",
     "CleanNetVerifier": "noisette.verifier",
     "find_references": "noisette.references",

@@ -6,12 +6,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from noisette.verifier.baselines.average import AverageVerifier as AverageVerifier
+    from noisette.verifier.baselines.drae import DRAEVerifier as DRAEVerifier
+    from noisette.verifier.baselines.filtering import FilteringVerifier as FilteringVerifier
+    from noisette.verifier.baselines.knn import KNNVerifier as KNNVerifier
+    from noisette.verifier.baselines.label_propagation import LabelPropagationVerifier as LabelPropagationVerifier
+    from noisette.verifier.baselines.label_propagation import LabelSpreadingVerifier as LabelSpreadingVerifier
+    from noisette.verifier.baselines.mlp import MLPVerifier as MLPVerifier
+    from noisette.verifier.baselines.naive import NaiveVerifier as NaiveVerifier
+    from noisette.verifier.baselines.svm import SVMVerifier as SVMVerifier
     from noisette.verifier.cleannet import CleanNet as CleanNet
     from noisette.verifier.cleannet_recipe import CleanNetRecipe as CleanNetRecipe
     from noisette.verifier.cleannet_verifier import CleanNetVerifier as CleanNetVerifier
     from noisette.verifier.saving import load_verifier as load_verifier
 
 _HOME_OF = {
+    "AverageVerifier": "baselines.average",
+    "DRAEVerifier": "baselines.drae",
+    "FilteringVerifier": "baselines.filtering",
+    "KNNVerifier": "baselines.knn",
+    "LabelPropagationVerifier": "baselines.label_propagation",
+    "LabelSpreadingVerifier": "baselines.label_propagation",
+    "MLPVerifier": "baselines.mlp",
+    "NaiveVerifier": "baselines.naive",
+    "SVMVerifier": "baselines.svm",
     "CleanNet": "cleannet",
     "CleanNetRecipe": "cleannet_recipe",
     "CleanNetVerifier": "cleannet_verifier",

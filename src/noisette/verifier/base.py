@@ -29,6 +29,7 @@ from noisette.verifier.inputs import (
     Query,
     TrainingData,
     VerifiedPairs,
+    check_finite,
     check_query,
     check_training_data,
     iter_queries,
@@ -55,6 +56,8 @@ class Verifier(ABC):
     """Word for this verifier on the command line and in saved files."""
     needs_verification: ClassVar[bool] = True
     """True if there is no score without verification labels of both kinds."""
+    leave_classes_out: ClassVar[bool] = True
+    """True if whole classes are left out in cross-fitting; False for methods whose models know one class only."""
     num_folds: int = 5
     classes_ = np.array([0, 1])
 
@@ -127,8 +130,17 @@ class Verifier(ABC):
         self.class_counts = data.class_counts
         rows = data.verified_rows
         verified = Query(data.table.take(rows), data.given_labels[rows], data.probs_of(rows))
+        check_finite(verified.features, rows)
         targets = data.verification_labels[rows]
-        plan = plan_folds(verified.features, verified.given_labels, targets, data.num_classes, self.num_folds, plan_rng)
+        plan = plan_folds(
+            verified.features,
+            verified.given_labels,
+            targets,
+            data.num_classes,
+            self.num_folds,
+            plan_rng,
+            leave_classes_out=self.leave_classes_out,
+        )
         self.context = self._prepare(data, context_seed)
         pairs = data.pairs()
         pair_folds = plan.folds_of(verified.features)[np.searchsorted(rows, pairs.rows)]

@@ -105,7 +105,9 @@ class CleanNetVerifier(Verifier):
         net = copy.deepcopy(initial)
         references = to_tensor(context["references"])
         training = CleanNetData(references, samples.pairs(pairs), samples.unverified)
-        train_cleannet(net, training, self.recipe, seed=seed, progress=self.progress)
+        learns_unverified = self.recipe.contrast_weight > 0 and samples.unverified.rows.numel() > 0
+        if len(pairs) or learns_unverified or not data.verified_rows.size:  # else: the fold without the only labels
+            train_cleannet(net, training, self.recipe, seed=seed, progress=self.progress)
         with torch.no_grad():
             return CleanNetScorer(net, net.embed_references(references))
 

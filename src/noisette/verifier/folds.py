@@ -23,7 +23,8 @@ FoldKind = Literal["classes", "stratified", "none"]
 
 def row_hashes(features: FloatArray) -> HashArray:
     """Give a (B,) stable 64-bit hash of each row's float32 bytes: the same on every system and in every batch."""
-    words = np.ascontiguousarray(features, dtype="<f4").view("<u4").astype(np.uint64)
+    # Adding 0 turns -0.0 into 0.0, which is the same number in other bytes.
+    words = (np.ascontiguousarray(features, dtype="<f4") + np.float32(0)).view("<u4").astype(np.uint64)
     keys = _mix(np.arange(1, words.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
     # Multilinear hashing modulo 2^64: two distinct rows collide with a chance of at most 2^-32, far less in practice.
     return _mix(words @ keys)
@@ -102,6 +103,8 @@ def plan_folds(
     num_classes: int,
     num_folds: int,
     rng: np.random.Generator,
+    *,
+    leave_classes_out: bool = True,
 ) -> FoldPlan:
     """Deal verified rows to folds: whole classes with five or more verified classes, else rows, stratified.
 
@@ -112,11 +115,12 @@ def plan_folds(
         num_classes: K.
         num_folds: wanted number of folds; fewer where there are fewer classes or rows.
         rng: deals classes (and, stratified, rows) at random.
+        leave_classes_out: False = rows, however many classes are verified.
     """
     classes = np.unique(given_labels)
     class_folds = np.full(num_classes, -1, dtype=np.int64)
     hashes = row_hashes(features)
-    if classes.size >= MIN_CLASSES:
+    if leave_classes_out and classes.size >= MIN_CLASSES:
         kind: FoldKind = "classes"
         num_folds = min(num_folds, classes.size)
         class_folds[rng.permutation(classes)] = np.arange(classes.size) % num_folds

@@ -19,6 +19,7 @@ from noisette.types import (
     FeatureTable,
     Float32Array,
     Float64Array,
+    FloatArray,
     HashArray,
     IntArray,
     Progress,
@@ -145,6 +146,20 @@ def check_training_data(
     check_labels(known, len(names), "correct_labels")
     probs = None if pred_probs is None else check_probs(pred_probs, size, len(names))
     return TrainingData(table, given, verification, correct, probs, names)
+
+
+def check_finite(block: FloatArray, rows: Sequence[int] | IntArray) -> None:
+    """Check a (B, D) block of features, whose row numbers are `rows`.
+
+    Raises:
+        InvalidInputError: a number is NaN or infinite.
+    """
+    if np.isfinite(block).all():
+        return
+    row = rows[int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])]
+    raise InvalidInputError(
+        f"`features` must hold finite numbers, but row {row} has NaN or infinity; leave such rows out or extract again"
+    )
 
 
 def check_query(

@@ -15,7 +15,7 @@ from noisette.errors import DataFileError
 from noisette.files import atomic_folder, recover_folder
 from noisette.verifier.base import Verifier
 from noisette.verifier.crossfit import CrossFit
-from noisette.verifier.folds import FoldPlan
+from noisette.verifier.folds import FoldKind, FoldPlan
 from noisette.verifier.rules import DecisionRules
 from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 
@@ -94,6 +94,12 @@ def load_rules(path: str | Path) -> DecisionRules:
     """Read only the threshold, calibrator and relabel rule of a saved verifier."""
     recover_folder(path)
     return DecisionRules.from_json(_about(Path(path))["rules"])
+
+
+def plan_kind(path: str | Path) -> FoldKind:
+    """Say what was left out in the cross-fit of a saved verifier: whole classes, rows, or nothing."""
+    kind: FoldKind = _about(Path(path))["plan"]["kind"]
+    return kind
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:

@@ -36,8 +36,8 @@ class ConstantScorer:
         self.value, self.class_counts = value, class_counts
 
     def score(self, query: Query) -> Float64Array:
-        """Give the constant, (B,)."""
-        return np.full(query.given_labels.size, self.value)
+        """Give the constant, (B,); NaN for a row that holds NaN or infinity."""
+        return np.where(np.isfinite(query.features).all(axis=1), self.value, np.nan)
 
     def score_classes(self, query: Query) -> Float64Array:
         """Give the constant for every class with samples, (B, K)."""
