@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from noisette.data.batches import FeatureBatch, KeyRegister
+from noisette.data.batches import FeatureBatch
 from noisette.data.feature_arrays import read_npy, read_npz
 from noisette.data.feature_csv import read_csv
 from noisette.data.feature_parquet import read_parquet
+from noisette.data.key_register import KeyRegister
 from noisette.data.row_checker import RawRows, RowChecker
 from noisette.data.text_blocks import check_file
 from noisette.errors import DataFileError, InvalidInputError

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from noisette.data.batches import Identity, KeyRegister
+from noisette.data.key_register import Identity, KeyRegister
 from noisette.data.label_tables import RawLabels, read_raw_labels
 from noisette.data.rows import BadRowError, class_id, parse_class, parse_verification_label, whole_number
 from noisette.types import NONE_OF_THE_CLASSES, NOT_KNOWN, BadRows, IntArray
@@ -110,11 +110,12 @@ def _check_rows(
     good: list[int] = []
     numbers: dict[str, list[int]] = {name: [] for name in parsers if name in raw.columns}
     register = KeyRegister()
+    unique = "key" not in raw.columns or _all_new(raw, register)
     for row, line in enumerate(raw.lines):
         bad_rows.read()
         try:
             parsed = {name: parsers[name](raw.columns[name][row]) for name in numbers}
-            if "key" in raw.columns:
+            if not unique:
                 register.add(_identity(raw, row), line)
         except BadRowError as error:
             bad_rows.add(path, line, error.kind, error.detail)
@@ -123,6 +124,14 @@ def _check_rows(
         for name, value in parsed.items():
             numbers[name].append(value)
     return good, {name: np.array(values, dtype=np.int64) for name, values in numbers.items()}
+
+
+def _all_new(raw: RawLabels, register: KeyRegister) -> bool:
+    """Take all keys at once, if none is empty and none comes twice; that spares looking at them one by one."""
+    try:
+        return register.add_all([_identity(raw, row) for row in range(len(raw.lines))], raw.lines)
+    except BadRowError:
+        return False
 
 
 def _identity(raw: RawLabels, row: int) -> Identity:

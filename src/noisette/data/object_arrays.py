@@ -22,9 +22,10 @@ _ALLOWED = {
     ("numpy", "ndarray"): ("numpy", "ndarray"),
     ("_codecs", "encode"): ("_codecs", "encode"),
 }
-for _core in ("numpy.core", "numpy._core"):  # the module was renamed in numpy 2
+_OURS = "numpy._core" if int(np.__version__.split(".")[0]) >= 2 else "numpy.core"
+for _core in ("numpy.core", "numpy._core"):  # the module was renamed in numpy 2; a file may have either
     for _module, _name in (("multiarray", "_reconstruct"), ("multiarray", "scalar"), ("numeric", "_frombuffer")):
-        _ALLOWED[f"{_core}.{_module}", _name] = (f"numpy._core.{_module}", _name)
+        _ALLOWED[f"{_core}.{_module}", _name] = (f"{_OURS}.{_module}", _name)
 
 
 class _ArrayUnpickler(pickle.Unpickler):

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from noisette.data.batches import FeatureBatch, FeatureType, KeyRegister
+from noisette.data.batches import FeatureBatch, FeatureType
+from noisette.data.key_register import KeyRegister
 from noisette.data.reference_rows import Layout, find_layout, parse_line
 from noisette.data.rows import BadRowError
 from noisette.data.text_blocks import TextBlock, iter_blocks

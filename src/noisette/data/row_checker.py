@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from noisette.data.batches import FeatureBatch, Identity, KeyRegister
+from noisette.data.batches import FeatureBatch
+from noisette.data.key_register import Identity, KeyRegister
 from noisette.data.rows import (
     BadRowError,
     check_features,
@@ -84,6 +85,8 @@ class RowChecker:
         for row in sorted(problems):
             self.bad_rows.add(self.path, int(raw.lines[row]), problems[row].kind, problems[row].detail)
         batch = FeatureBatch(keys, features, labels, verdicts, raw.lines, raw.splits)
+        if not problems:
+            return batch
         return batch.where(np.array([row for row in range(len(raw)) if row not in problems], dtype=np.int64))
 
     def _features(self, values: Any, problems: dict[int, BadRowError]) -> Float32Array:
