@@ -67,6 +67,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         _scored(workspace, name, verifier, labelled, inputs, progress)
     measured = tuple(evaluate_scores_of(workspace, name, labelled) for name in names) if _is_verified(labelled) else ()
     chosen = _choose(workspace, measured) if measured else names[0]
+    notes += _left_out_note(workspace, measured)
     result = DetectResult(
         chosen,
         measured,
@@ -225,6 +226,17 @@ def _choose(workspace: Workspace, measured: Sequence[Detection]) -> str:
     kinds = {row.name: plan_kind(workspace.verifier(row.name)) for row in measured}
     comparable = [row for row in measured if kinds[row.name] == "classes"] or list(measured)
     return min(comparable, key=lambda row: row.average_error).name
+
+
+def _left_out_note(workspace: Workspace, measured: Sequence[Detection]) -> tuple[str, ...]:
+    """Say which figures cannot be compared: some methods know only the classes that were checked."""
+    rows_only = [row.name for row in measured if plan_kind(workspace.verifier(row.name)) == "stratified"]
+    if not rows_only or len(rows_only) == len(measured):
+        return ()
+    return (
+        f"{', '.join(rows_only)}: measured on other samples of the checked classes, the rest on classes left out whole; "
+        "compare them by `noisette evaluate --held-out 0.3`",
+    )
 
 
 def _num_issues(workspace: Workspace, name: str) -> int:

@@ -24,6 +24,10 @@ from noisette.verifier.rules import DecisionRules
 from noisette.verifier.saving import load_rules
 
 VERSIONS_SHOWN = ("noisette", "torch", "numpy", "scikit-learn")
+NEXT_REASON = (
+    "Write quality, verdict and training weight of every label to a table. Check the most suspicious ones, bring the "
+    "answers back with noisette labels import, and run again."
+)
 MAX_IMAGE_BYTES = 20_000_000
 
 
@@ -78,6 +82,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         versions={name: version(name) for name in VERSIONS_SHOWN},
         notes=detection["notes"],
         next_step="noisette export labels.csv",
+        next_reason=NEXT_REASON,
     )
 
 
