@@ -57,17 +57,15 @@ def test_fewer_verified_pairs_than_asked_for() -> None:
 
 
 def test_unverified_by_class_gives_every_class_the_same_share() -> None:
-    recipe = replace(PAPER, unverified_per_step=5000)
-    batch = Batches(data(), recipe, seeded()).draw()
-    labels = batch.classes[batch.own][-5000:]
+    batches = draw(Batches(data(), replace(PAPER, unverified_per_step=50), seeded()), 100)
+    labels = torch.cat([batch.classes[batch.own][-50:] for batch in batches])
     np.testing.assert_allclose(torch.bincount(labels).numpy() / 5000, 0.2, atol=0.03)
-    rows = torch.unique(batch.features[-5000:, 0])
-    assert len(rows) == 100
+    assert len(torch.cat([batch.features[-50:, 0] for batch in batches]).unique()) == 100
 
 
 def test_unverified_by_row_gives_every_row_the_same_share() -> None:
-    recipe = replace(RECIPE, unverified_per_step=20_000)
-    rows = -1 - Batches(data(), recipe, seeded()).draw().features[-20_000:, 0].long()
+    batches = draw(Batches(data(), replace(RECIPE, unverified_per_step=50), seeded()), 400)
+    rows = -1 - torch.cat([batch.features[-50:, 0] for batch in batches]).long()
     np.testing.assert_allclose(torch.bincount(rows, minlength=100).numpy() / 20_000, 0.01, atol=0.004)
 
 

@@ -93,9 +93,9 @@ def test_suggesting_after_scoring_embeds_once(monkeypatch: pytest.MonkeyPatch) -
     calls: list[int] = []
     original = scorer._embed_chunk
 
-    def count(chunk: torch.Tensor) -> torch.Tensor:
+    def count(chunk: torch.Tensor, scratch: torch.Tensor) -> torch.Tensor:
         calls.append(len(chunk))
-        return original(chunk)
+        return original(chunk, scratch)
 
     monkeypatch.setattr(scorer, "_embed_chunk", count)
     first, second = (Query(features(seed=s), np.zeros(60, dtype=np.int64)) for s in (1, 2))

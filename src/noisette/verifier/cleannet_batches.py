@@ -138,8 +138,9 @@ class Batches:
         return batch
 
     def _random_unverified(self) -> Tensor:
-        size, population = self.recipe.unverified_per_step, len(self.data.unverified)
-        if population == 0 or size == 0:
+        population = len(self.data.unverified)
+        size = min(self.recipe.unverified_per_step, population)
+        if size == 0:
             return torch.empty(0, dtype=torch.int64)
         if self.recipe.unverified_sampling == "rows":
             return torch.randint(population, (size,), generator=self.generator)

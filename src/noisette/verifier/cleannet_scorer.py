@@ -17,7 +17,7 @@ from noisette.verifier.cleannet_normalization import Normalization
 from noisette.verifier.inputs import Query
 from noisette.verifier.scorer import Arrays
 
-CHUNK_NUMBERS = 1 << 19  # numbers of a feature chunk that the passes over it still find in a core's cache
+CHUNK_NUMBERS = 1 << 20  # numbers of a feature chunk that the passes over it still find in a core's cache
 _LEAST_SPREAD = 0.02
 
 
@@ -68,17 +68,20 @@ class CleanNetScorer:
             return self._last[1]
         rows = max(1, CHUNK_NUMBERS // max(1, self.net.in_features))
         features = to_tensor(query.features)
-        parts = [self._embed_chunk(features[i : i + rows]) for i in range(0, len(features), rows)]
+        scratch = torch.empty_like(features[:rows])  # a chunk's own copy would cost more than its logarithms
+        parts = [self._embed_chunk(features[i : i + rows], scratch) for i in range(0, len(features), rows)]
         embeddings = torch.cat(parts) if parts else self._directions[:0]
         self._last = weakref.ref(query), embeddings
         return embeddings
 
     @torch.no_grad()
-    def _embed_chunk(self, features: Tensor) -> Tensor:
-        sums = self._first(features)
+    def _embed_chunk(self, features: Tensor, scratch: Tensor) -> Tensor:
+        sums = self._first(features, scratch[: len(features)])
         # tanh would hide an infinity, so 0 * sum (NaN unless every sum is finite) is carried along.
         poison = sums.sum(dim=1, keepdim=True) * 0.0
-        return unit_vectors(self.net.query_encoder.embed(sums.tanh_()).tanh_()) + poison
+        embeddings: Tensor = self.net.query_encoder.embed(sums.tanh_()).tanh_()
+        squares = embeddings.square().sum(dim=1, keepdim=True)
+        return embeddings.mul_(squares.clamp_(min=MIN_SQUARE).rsqrt_().add_(poison))
 
 
 class _FirstLayer:
@@ -97,11 +100,11 @@ class _FirstLayer:
         self.shift = centre @ self.weight
         self.folds = net.normalization in ("l2", "auto") and 1.0 - self.centre_square > _LEAST_SPREAD
 
-    def __call__(self, features: Tensor) -> Tensor:
+    def __call__(self, features: Tensor, scratch: Tensor) -> Tensor:
         """Give (B, 256) sums from raw features; a row that is not finite gives at least one sum that is not."""
         if self.net.normalization == "log":
             # log1p gives NaN below -1 and -infinity at -1: either way a bad row, which is reported by its score.
-            return torch.addmm(self.bias, features.log1p(), self.weight)
+            return torch.addmm(self.bias, torch.log1p(features, out=scratch), self.weight)
         if not self.folds:
             return torch.addmm(self.bias, self.net.normalize(features), self.weight)
         squares = torch.linalg.vector_norm(features, dim=1, keepdim=True).square()
