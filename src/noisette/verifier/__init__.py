@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from noisette.verifier.cleannet import CleanNet as CleanNet
     from noisette.verifier.cleannet_recipe import CleanNetRecipe as CleanNetRecipe
     from noisette.verifier.cleannet_verifier import CleanNetVerifier as CleanNetVerifier
+    from noisette.verifier.held_out import HeldOutReport as HeldOutReport
+    from noisette.verifier.held_out import held_out_classes as held_out_classes
+    from noisette.verifier.held_out import held_out_table as held_out_table
     from noisette.verifier.saving import load_verifier as load_verifier
 
 _HOME_OF = {
@@ -33,6 +36,9 @@ _HOME_OF = {
     "CleanNet": "cleannet",
     "CleanNetRecipe": "cleannet_recipe",
     "CleanNetVerifier": "cleannet_verifier",
+    "HeldOutReport": "held_out",
+    "held_out_classes": "held_out",
+    "held_out_table": "held_out",
     "load_verifier": "saving",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -23,9 +23,11 @@ from noisette.types import (
 )
 from noisette.verifier.base import Verifier
 from noisette.verifier.baselines.class_means import class_means, cosine_to_all, unit_rows
+from noisette.verifier.baselines.pooled_scale import pooled_scale
 from noisette.verifier.baselines.row_samples import MAX_NUMBERS, sample_rows
 from noisette.verifier.folds import row_hashes
 from noisette.verifier.inputs import Query, TrainingData, VerifiedPairs, check_finite
+from noisette.verifier.rules import learn_rules
 from noisette.verifier.scorer import Arrays, Scorer
 
 BinaryModel: TypeAlias = Callable[[Float32Array, HashArray], Float64Array]
@@ -52,8 +54,9 @@ class SupervisedVerifier(Verifier):
 
     A class has its own model if it has at least `min_per_kind` verified labels of each kind; its inputs are the unit
     features. All other classes share one model, fitted on the verified labels of all classes; its inputs are the
-    products, feature by feature, of unit features and the unit class mean (their sum is the cosine). Labels of
-    other classes are suggested by the cosine to their means.
+    products, feature by feature, of unit features and the unit class mean (their sum is the cosine). Its scores are
+    brought to the scale of the others by a line, measured on classes that were left out, so that one threshold serves
+    both. Labels of other classes are suggested by the cosine to their means.
 
     Cross-fitting leaves out rows, not classes: a class's own model cannot be judged without its labels. Models are
     fitted when first asked, from the verified rows, which are what is saved: loading fits again, to the same scores.
@@ -103,7 +106,37 @@ class SupervisedVerifier(Verifier):
             "verified": features,
             "unverified": unverified,
             "unverified_labels": data.given_labels[others],
+            "pooled_scale": np.array([1.0, 0.0]),
         }
+
+    def _fit(self, data: TrainingData) -> Self:
+        super()._fit(data)
+        if isinstance(self.models.full, SupervisedScorer):
+            self._align(data, self.models.full)
+        return self
+
+    def _align(self, data: TrainingData, full: SupervisedScorer) -> None:
+        """Bring pooled scores to the scale of the others, as measured on classes that a pooled model has not seen."""
+        rows = data.verified_rows
+        query = Query(self.context["verified"], data.given_labels[rows])
+        has_own = full.has_own[query.given_labels]
+        if not has_own.any():
+            return
+        targets = data.verification_labels[rows]
+        own = self.models.score(query.where(has_own))
+        pooled = np.full(rows.size, np.nan)
+        for classes in np.array_split(np.unique(query.given_labels), 3):
+            left_out = np.isin(query.given_labels, classes)
+            seen = ~np.isin(full.pairs.labels, classes) & ~left_out[full.pairs.rows]
+            pairs = full.pairs.where(seen)
+            if left_out.any() and pairs.has_both_kinds:
+                scorer = SupervisedScorer(self, self.context, pairs, full.seed)
+                pooled[left_out] = scorer.pooled_scores(query.where(left_out))
+        known = ~np.isnan(pooled)
+        if known.any():
+            self.context["pooled_scale"][:] = pooled_scale(own, targets[has_own], pooled[known], targets[known])
+            verified = Query(query.features, query.given_labels, data.probs_of(rows))
+            self.rules = learn_rules(self.models, data, verified)
 
     def _unverified_rows(self, data: TrainingData, seed: int) -> IntArray:
         rows = np.flatnonzero(data.verification_labels == UNVERIFIED)
@@ -141,8 +174,14 @@ class SupervisedScorer:
             scores[rows] = self._own_model(int(label))(unit_rows(query.features[rows]), query.hashes[rows])
         rows = finite[~own]
         if rows.size:
-            inputs = self._pooled_inputs(query.features[rows], query.given_labels[rows])
-            scores[rows] = self._pooled_model()(inputs, query.hashes[rows])
+            scores[rows] = self.pooled_scores(query.where(rows))
+        return scores
+
+    def pooled_scores(self, query: Query) -> Float64Array:
+        """Give (B,) scores of the given labels by the pooled model, on the scale of the own models."""
+        inputs = self._pooled_inputs(query.features, query.given_labels)
+        slope, intercept = self.context["pooled_scale"]
+        scores: Float64Array = slope * self._pooled_model()(inputs, query.hashes) + intercept
         return scores
 
     def score_classes(self, query: Query) -> Float64Array:
