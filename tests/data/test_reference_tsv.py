@@ -87,6 +87,13 @@ def test_byte_order_mark_and_windows_line_ends(tsv: Path) -> None:
     assert batch.keys == ["k0", "k1"]
 
 
+def test_a_lone_carriage_return_ends_no_line(tsv: Path) -> None:
+    bad = skipping()
+    (batch,) = read(tsv, GOOD + "a\tb\t1\t1,2,3\rb\tb\t1\t4,5,6\n", bad)
+    assert batch.keys == ["k0", "k1"]
+    assert [(row.line, row.kind) for row in bad.rows] == [(3, "wrong number of columns")]
+
+
 @pytest.mark.parametrize("careful", [False, True])
 def test_rows_of_label_minus_one_are_left_out_and_counted(tsv: Path, careful: bool) -> None:
     bad = skipping()

@@ -89,6 +89,7 @@ def test_features_are_stored_as_designed(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_groups")
 @pytest.mark.parametrize("how", ["cache", "second call", "read-only"])
 def test_take_gives_rows_in_the_order_asked(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(take_cache, "_ROWS_AT_ONCE", 2)
     table = ParquetTable(write(tmp_path, dtype="float16"))
     rows = np.array([94, 0, 31, 31, 7, 60])
     if how == "second call":
@@ -156,6 +157,22 @@ def test_a_killed_run_leaves_whole_parts_and_ends_in_the_same_bytes(tmp_path: Pa
     start = done if resume else 0
     write_feature_table(folder, batches(7, start), metadata=META, rows_per_part=30, skip_rows=start)
     assert content(folder) == undisturbed
+
+
+def test_an_old_table_is_not_taken_for_the_new_one_that_was_killed(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(Killed):
+        write_feature_table(tmp_path, interrupted(10, after=8), rows_per_part=30)
+    with pytest.raises(DataFileError, match="is not a complete feature table"):
+        ParquetTable(tmp_path)
+
+
+def test_what_killed_processes_left_is_cleared_away(tmp_path: Path) -> None:
+    undisturbed = content(write(tmp_path / "a"))
+    (tmp_path / "b").mkdir()
+    for name in ("part-00001.parquet", "part-00009.parquet", "manifest.json", "0123.take.npy"):
+        (tmp_path / "b" / f"{name}.partial").write_bytes(b"half")
+    assert content(write(tmp_path / "b")) == undisturbed
 
 
 def test_parts_of_other_settings_do_not_count_as_finished(tmp_path: Path) -> None:
