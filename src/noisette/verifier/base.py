@@ -23,7 +23,7 @@ from noisette.types import (
     as_table,
     silent,
 )
-from noisette.verifier.crossfit import fit_crossfit
+from noisette.verifier.crossfit import FoldTask, fit_crossfit, fold_tasks
 from noisette.verifier.folds import plan_folds
 from noisette.verifier.inputs import (
     Query,
@@ -71,6 +71,9 @@ class Verifier(ABC):
     def _prepare(self, data: TrainingData, seed: int) -> Arrays:  # noqa: ARG002 - the default needs neither
         """Compute once what the models of all folds share and no verification label touches (references, means)."""
         return {}
+
+    def _tune(self, context: Arrays, data: TrainingData, folds: Sequence[FoldTask]) -> None:  # noqa: B027 - optional
+        """Choose settings by the folds' held-out pairs, before models are fitted; no folds = no classes left out."""
 
     @abstractmethod
     def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:
@@ -144,19 +147,20 @@ class Verifier(ABC):
         self.context = self._prepare(data, context_seed)
         pairs = data.pairs()
         pair_folds = plan.folds_of(verified.features)[np.searchsorted(rows, pairs.rows)]
-        self.models = fit_crossfit(
-            plan, pairs, pair_folds, lambda part, seed: self._scorer(data, part, seed), seeds, self.progress
-        )
+        full = FoldTask(pairs, pairs.where(np.zeros(len(pairs), dtype=bool)), seeds[0])
+        folds = fold_tasks(plan, pairs, pair_folds, seeds[1:])
+        self._tune(self.context, data, folds if plan.kind == "classes" else [])
+        self.models = fit_crossfit(plan, full, folds, lambda task: self._scorer(data, task), self.progress)
         self.rules = DecisionRules(threshold=self._natural_threshold())
         if rows.size:
             self.rules = learn_rules(self.models, data, verified)
         return self
 
-    def _scorer(self, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:
-        if self.needs_verification and not pairs.has_both_kinds:
-            share = float(pairs.targets.mean()) if len(pairs) else 0.0
+    def _scorer(self, data: TrainingData, task: FoldTask) -> Scorer:
+        if self.needs_verification and not task.pairs.has_both_kinds:
+            share = float(task.pairs.targets.mean()) if len(task.pairs) else 0.0
             return ConstantScorer(share, self.class_counts)
-        return self._fit_scorer(self.context, data, pairs, seed)
+        return self._fit_scorer(self.context, data, task.pairs, task.seed)
 
     # -- scoring ----------------------------------------------------------------------------------------------------
 

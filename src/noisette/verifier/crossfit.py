@@ -53,30 +53,43 @@ class CrossFit:
         return self.full if fold < 0 else self.folds[fold]
 
 
-def fit_crossfit(
-    plan: FoldPlan,
-    pairs: VerifiedPairs,
-    pair_folds: IntArray,
-    fit_one: Callable[[VerifiedPairs, int], Scorer],
-    seeds: list[int],
-    progress: Progress,
-) -> CrossFit:
-    """Fit the models of all folds and the one on everything.
+@dataclass(frozen=True, eq=False)
+class FoldTask:
+    """One model to fit: the pairs it may learn from, those it must not (of its own fold), and its seed."""
+
+    pairs: VerifiedPairs
+    held_out: VerifiedPairs
+    seed: int
+
+
+def fold_tasks(plan: FoldPlan, pairs: VerifiedPairs, pair_folds: IntArray, seeds: list[int]) -> list[FoldTask]:
+    """Give the model of each fold as a task.
 
     Args:
         plan: the folds.
         pairs: all verified pairs.
         pair_folds: (len(pairs),) fold of each pair's row.
-        fit_one: fits one model on some pairs with a seed.
-        seeds: one seed a model, the one on everything first.
-        progress: called as models are done.
+        seeds: one seed a fold.
     """
-    total = plan.num_folds + 1
+    tasks = []
+    for fold, seed in zip(range(plan.num_folds), seeds, strict=False):
+        allowed = plan.may_train(fold, pair_folds, pairs.labels)
+        tasks.append(FoldTask(pairs.where(allowed), pairs.where(pair_folds == fold), seed))
+    return tasks
+
+
+def fit_crossfit(
+    plan: FoldPlan,
+    full: FoldTask,
+    folds: list[FoldTask],
+    fit_one: Callable[[FoldTask], Scorer],
+    progress: Progress,
+) -> CrossFit:
+    """Fit the models of all folds, and then the one on everything."""
+    total = len(folds) + 1
     scorers = []
-    for i, seed in enumerate(seeds[:total]):
-        progress("fit", i, total)
-        fold = i - 1
-        allowed = pairs if fold < 0 else pairs.where(plan.may_train(fold, pair_folds, pairs.labels))
-        scorers.append(fit_one(allowed, seed))
+    for done, task in enumerate([*folds, full]):
+        progress("fit", done, total)
+        scorers.append(fit_one(task))
     progress("fit", total, total)
-    return CrossFit(plan, scorers[0], scorers[1:])
+    return CrossFit(plan, scorers[-1], scorers[:-1])
