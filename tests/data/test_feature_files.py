@@ -77,6 +77,7 @@ def test_every_kind_gives_the_same_rows(tmp_path: Path, kind: str, batch_size: i
     got = np.concatenate([b.features for b in batches])
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, expected)
+    assert all(b.features.flags.writeable for b in batches)
     assert max(map(len, batches)) <= batch_size
     first_line = {"csv": 2, "tsv": 2}.get(kind, 1)
     assert [line for b in batches for line in b.lines] == list(range(first_line, first_line + N))

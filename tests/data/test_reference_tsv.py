@@ -44,6 +44,7 @@ class TestGolden:
         got = np.concatenate([np.column_stack([b.features, b.given_labels, b.verification_labels]) for b in batches])  # type: ignore[list-item]
         expected = np.load(GOLDEN / f"{name}.npy")
         assert got.dtype == expected.dtype
+        assert all(b.features.flags.writeable for b in batches)
         np.testing.assert_array_equal(got, expected)
         assert (bad.num_read, bad.num_bad) == (len(expected), 0)
 

@@ -51,6 +51,7 @@ def test_rows_are_read_back_in_order(tmp_path: Path, dtype: str, batch_size: int
     blocks = list(table.iter_batches(batch_size))
     assert {len(block) for block in blocks[:-1]} <= {batch_size}
     assert all(block.dtype == np.float32 for block in blocks)
+    assert all(block.flags.writeable for block in blocks)
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
     keyed = list(table.iter_keyed_batches(batch_size))
     assert [key for keys, _ in keyed for key in keys] == KEYS

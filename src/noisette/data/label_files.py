@@ -58,7 +58,7 @@ def read_label_file(
     *,
     column: LabelColumn = "given_label",
 ) -> LabelTable:
-    """Read a label file: CSV, TSV, text, Parquet or ``.npy``.
+    r"""Read a label file: CSV, TSV, text, Parquet or ``.npy``.
 
     A header names the columns: key, split, given_label (or label, class, class_name), verification_label,
     correct_label, reviewer. Without one, two columns are key and verification_label, and a lone column is `column`.
@@ -75,6 +75,15 @@ def read_label_file(
     Raises:
         DataFileError: the file is missing, empty, or has no label column.
         TooManyBadRowsError: by the policy of `bad_rows`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "labels.csv"
+        ...     _ = path.write_text("key,label\na.jpg,dog\nb.jpg,cat\n", encoding="utf-8")
+        ...     table = read_label_file(path, BadRows())
+        >>> table.keys, table.class_names, table.given_labels.tolist()
+        (('a.jpg', 'b.jpg'), ('cat', 'dog'), [1, 0])
     """
     raw = read_raw_labels(path, bad_rows, column)
     found = None if class_names is not None else _find_class_names(raw)

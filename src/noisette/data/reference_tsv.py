@@ -38,7 +38,7 @@ def read_reference_tsv(
     batch_size: int = 4096,
     dtype: FeatureType = "float32",
 ) -> Iterator[FeatureBatch]:
-    """Read a reference TSV as a stream.
+    r"""Read a reference TSV as a stream.
 
     Rows are ``key, class_name, verification_label, f1,f2,...`` (verified) or ``key, class_name, f1,f2,...``, separated
     by tabs; a column after the key (the url) is ignored. Rows with verification label -1 are left out and counted in
@@ -61,6 +61,16 @@ def read_reference_tsv(
     Raises:
         DataFileError: the file is missing or empty.
         TooManyBadRowsError: by the policy of `bad_rows`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "train.tsv"
+        ...     _ = path.write_text("a.jpg\tcat\t1\t0.5,2\nb.jpg\tcow\t0\t1,1\n", encoding="utf-8")
+        ...     bad = BadRows(on_error="skip")
+        ...     (batch,) = read_reference_tsv(path, ["cat", "dog"], bad, verified=True)
+        >>> batch.keys, batch.features.tolist(), bad.summary()
+        (['a.jpg'], [[0.5, 2.0]], '1 of 2 rows skipped: 1 unknown class')
     """
     if batch_size < 1:
         raise InvalidInputError(f"`batch_size` must be at least 1, got {batch_size}")
@@ -178,7 +188,7 @@ class _Reader:
     def _cast(self, values: FloatArray) -> FloatArray:
         """Round to the wanted type; too large a number becomes infinite and is found as such."""
         with np.errstate(over="ignore"):
-            return values.astype(self.dtype, copy=False)
+            return values.astype(self.dtype)
 
 
 def _read_columns(block: TextBlock, layout: Layout) -> pa.Table:

@@ -95,7 +95,7 @@ class RowChecker:
             return self._ragged_features(values, problems)
         self.num_features = values.shape[1]
         with np.errstate(over="ignore"):
-            features: Float32Array = values.astype(np.float32, copy=False)
+            features: Float32Array = values.astype(np.float32, copy=not values.flags.writeable)
         for row in np.flatnonzero(~np.isfinite(features).all(axis=1)):
             problems[int(row)] = not_finite(values[row], _FLOAT32)
         return features

@@ -19,8 +19,8 @@ def feature_rows(column: pa.Array) -> np.ndarray:
 
 
 def float32_rows(column: pa.Array) -> Float32Array:
-    """Give a FixedSizeList column as (B, D) float32."""
-    return feature_rows(column).astype(np.float32, copy=False)
+    """Give a FixedSizeList column as (B, D) float32, in memory of its own: torch warns of read-only arrays."""
+    return feature_rows(column).astype(np.float32)
 
 
 def check_schema(path: object, schema: pa.Schema) -> None:

@@ -29,6 +29,16 @@ class ParquetTable:
 
     Raises:
         DataFileError: there is no complete feature table.
+
+    Example:
+        >>> import tempfile
+        >>> from noisette.store import write_feature_table
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     features = np.eye(3, 2, dtype=np.float32)
+        ...     _ = write_feature_table(folder, [(["train"] * 3, ["a", "b", "c"], features)])
+        ...     table = ParquetTable(folder)
+        ...     (table.num_rows, table.num_features), [len(block) for block in table.iter_batches(2)]
+        ((3, 2), [2, 1])
     """
 
     def __init__(self, path: str | Path, class_names: Sequence[str] | None = None) -> None:
