@@ -23,6 +23,9 @@ def fitted(how: Any, values: Float32Array) -> tuple[CleanNet, CleanNetScorer]:
     generator = torch.Generator().manual_seed(0)
     net = CleanNet(D, how, generator=generator)
     net.fit_normalization(torch.from_numpy(values))
+    with torch.no_grad():
+        for parameter in net.query_encoder.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)  # biases are not 0 once trained
     references = torch.from_numpy(np.stack([values[k::K][:4] for k in range(K)]))
     references[3] = torch.nan
     return net, CleanNetScorer(net, net.embed_references(references))

@@ -34,6 +34,10 @@ class CleanNetScorer:
         self.class_embeddings = class_embeddings.detach()
         self._directions = unit_vectors(self.class_embeddings)
         self._first = _FirstLayer(net)
+        # tanh(s) = 2 sigmoid(2 s) - 1 takes a sixth of the time; the constants go into the layers.
+        layer = net.query_encoder.embed
+        self._weight = 4.0 * layer.weight.detach().T.contiguous()
+        self._bias = 2.0 * (layer.bias - layer.weight.sum(dim=1)).detach()
         self._last: tuple[weakref.ref[Query], Tensor] | None = None
 
     def score(self, query: Query) -> Float64Array:
@@ -77,15 +81,19 @@ class CleanNetScorer:
     @torch.no_grad()
     def _embed_chunk(self, features: Tensor, scratch: Tensor) -> Tensor:
         sums = self._first(features, scratch[: len(features)])
-        # tanh would hide an infinity, so 0 * sum (NaN unless every sum is finite) is carried along.
+        # The sigmoid would hide an infinity, so 0 * sum (NaN unless every sum is finite) is carried along.
         poison = sums.sum(dim=1, keepdim=True) * 0.0
-        embeddings: Tensor = self.net.query_encoder.embed(sums.tanh_()).tanh_()
+        if self.net.normalization == "none":
+            # Features of any scale may be tiny, where the difference below would lose their digits.
+            embeddings: Tensor = self.net.query_encoder.embed((0.5 * sums).tanh_()).tanh_()
+        else:
+            embeddings = torch.addmm(self._bias, sums.sigmoid_(), self._weight).sigmoid_().mul_(2.0).sub_(1.0)
         squares = embeddings.square().sum(dim=1, keepdim=True)
         return embeddings.mul_(squares.clamp_(min=MIN_SQUARE).rsqrt_().add_(poison))
 
 
 class _FirstLayer:
-    """Normalisation and the query encoder's first layer in one product, where that is exact enough.
+    """Twice the query encoder's first sums, normalisation and layer in one product where that is exact enough.
 
     With "auto" the sum is W (v / |v| - m) / |v / |v| - m| + b = ((W v) / |v| - W m) / n + b with
     n^2 = |v / |v||^2 - 2 (m . v) / |v| + |m|^2, so one product with W and m replaces three passes over v. Where the
@@ -94,14 +102,14 @@ class _FirstLayer:
 
     def __init__(self, net: CleanNet) -> None:
         layer, self.net = net.query_encoder.hidden, net
-        self.weight, self.bias = layer.weight.detach().T.contiguous(), layer.bias.detach()
+        self.weight, self.bias = 2.0 * layer.weight.detach().T.contiguous(), 2.0 * layer.bias.detach()
         centre = net.centre.detach()
         self.centre, self.centre_square = centre, float(centre.square().sum())
         self.shift = centre @ self.weight
         self.folds = net.normalization in ("l2", "auto") and 1.0 - self.centre_square > _LEAST_SPREAD
 
     def __call__(self, features: Tensor, scratch: Tensor) -> Tensor:
-        """Give (B, 256) sums from raw features; a row that is not finite gives at least one sum that is not."""
+        """Give (B, 256) doubled sums from raw features; a row that is not finite gives at least one sum that is not."""
         if self.net.normalization == "log":
             # log1p gives NaN below -1 and -infinity at -1: either way a bad row, which is reported by its score.
             return torch.addmm(self.bias, torch.log1p(features, out=scratch), self.weight)

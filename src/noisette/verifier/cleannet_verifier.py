@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.references import find_references
@@ -21,7 +23,9 @@ from noisette.verifier.cleannet_normalization import NORMALIZATIONS, Normalizati
 from noisette.verifier.cleannet_recipe import CleanNetRecipe, RecipeName, as_recipe
 from noisette.verifier.cleannet_samples import Samples, take_samples
 from noisette.verifier.cleannet_scorer import CleanNetScorer
+from noisette.verifier.cleannet_stopping import StopSearch, stops
 from noisette.verifier.cleannet_trainer import train_cleannet
+from noisette.verifier.crossfit import FoldTask
 from noisette.verifier.inputs import TrainingData, VerifiedPairs, batch_rows
 from noisette.verifier.scorer import Arrays, Scorer
 
@@ -100,16 +104,59 @@ class CleanNetVerifier(Verifier):
             )
         return self.references
 
+    def _tune(self, context: Arrays, data: TrainingData, folds: Sequence[FoldTask]) -> None:
+        self.num_steps_, self._fold_weights = self.recipe.num_steps, {}
+        if self.recipe.stopping == "never":
+            return
+        if not folds:
+            self.num_steps_ = round(self.recipe.few_classes_share * self.recipe.num_steps)
+            return
+        samples, initial = self._shared[data]
+        references = to_tensor(context["references"])
+        search = StopSearch()
+        for task in folds:
+            held_out = samples.pairs(task.held_out)
+            search.targets.append(task.held_out.targets)
+            observe = partial(search.observe, task.seed, references=references, held_out=held_out)
+            self._train(copy.deepcopy(initial), samples, references, task.pairs, task.seed, None, observe)
+        self.num_steps_ = search.best()
+        self._fold_weights = {seed: kept for (seed, step), kept in search.weights.items() if step == self.num_steps_}
+
     def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:
         samples, initial = self._shared[data]
         net = copy.deepcopy(initial)
         references = to_tensor(context["references"])
-        training = CleanNetData(references, samples.pairs(pairs), samples.unverified)
-        learns_unverified = self.recipe.contrast_weight > 0 and samples.unverified.rows.numel() > 0
-        if len(pairs) or learns_unverified or not data.verified_rows.size:  # else: the fold without the only labels
-            train_cleannet(net, training, self.recipe, seed=seed, progress=self.progress)
+        if seed in self._fold_weights:
+            net.load_state_dict(self._fold_weights.pop(seed))
+        else:
+            self._train(net, samples, references, pairs, seed, self.num_steps_, None)
         with torch.no_grad():
             return CleanNetScorer(net, net.embed_references(references))
+
+    def _train(
+        self,
+        net: CleanNet,
+        samples: Samples,
+        references: Tensor,
+        pairs: VerifiedPairs,
+        seed: int,
+        stop_at: int | None,
+        observe: Callable[[int, CleanNet], None] | None,
+    ) -> None:
+        training = CleanNetData(references, samples.pairs(pairs), samples.unverified)
+        learns_unverified = self.recipe.contrast_weight > 0 and samples.unverified.rows.numel() > 0
+        if not len(pairs) and not learns_unverified and samples.rows.size:
+            return  # the fold without the only verified labels
+        train_cleannet(
+            net,
+            training,
+            self.recipe,
+            seed=seed,
+            stop_at=stop_at,
+            observe=observe,
+            observe_at=stops(self.recipe.num_steps),
+            progress=self.progress,
+        )
 
     def _restore_scorer(self, context: Arrays, arrays: Arrays) -> Scorer:
         return CleanNetScorer.from_arrays(arrays, NORMALIZATIONS[int(context["normalization"][0])])
