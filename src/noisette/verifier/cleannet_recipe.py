@@ -47,6 +47,9 @@ class CleanNetRecipe:
             counts by its label and an unverified one by the share of correct labels among the verified.
         contrast_scale: its inverse temperature.
         validation_interval: steps between two validations and checkpoints.
+        stopping: "leave-classes-out" = the verifier stops at the share of `num_steps` that tells left-out classes best
+            (`cleannet_stopping`); "never" = it does all steps.
+        few_classes_share: share of `num_steps` done where too few classes are verified to leave any out.
         patience: validations without a better one before training stops; None = never.
     """
 
@@ -76,6 +79,8 @@ class CleanNetRecipe:
     ranking_scale: float = 10.0
     contrast_weight: float = 0.3
     contrast_scale: float = 10.0
+    stopping: Literal["leave-classes-out", "never"] = "leave-classes-out"
+    few_classes_share: float = 0.05
     validation_interval: int = 25
     patience: int | None = None
 
@@ -111,6 +116,7 @@ _CHOICES = {
     "schedule": ("cosine", "drop"),
     "auto_normalization": ("auto", "log"),
     "initialization": ("informed", "xavier"),
+    "stopping": ("leave-classes-out", "never"),
     "unverified_sampling": ("rows", "classes"),
 }
 
@@ -140,6 +146,7 @@ PAPER = CleanNetRecipe(
     reconstruction_weight=0.1,
     ranking_weight=0.0,
     contrast_weight=0.0,
+    stopping="never",
     validation_interval=2000,
 )
 """Lee et al., CVPR 2018, with the reference implementation's optimiser; `replace(PAPER, num_steps=...)` shortens it."""

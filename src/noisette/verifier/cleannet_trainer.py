@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def train_cleannet(
     validation: Pairs | None = None,
     folder: Path | None = None,
     tensorboard: Path | None = None,
+    stop_at: int | None = None,
+    observe: Callable[[int, CleanNet], None] | None = None,
+    observe_at: Collection[int] = (),
     progress: Progress = silent,
 ) -> TrainingResult:
     """Train a network, in place.
@@ -60,6 +64,9 @@ def train_cleannet(
         folder: keeps ``last/`` and ``best/`` checkpoints and ``metrics.jsonl``; a training found there is gone on with,
             to the same result, bit for bit, as without the interruption. None keeps nothing.
         tensorboard: folder for TensorBoard logs; needs the extra ``noisette[tensorboard]``.
+        stop_at: stop after this many steps of the recipe's schedule; None = after all.
+        observe: called as ``observe(steps done, net)`` at the steps of `observe_at`, 0 = before the first.
+        observe_at: see `observe`.
         progress: called as ``progress("train", steps done, steps)``.
 
     Raises:
@@ -80,6 +87,10 @@ def train_cleannet(
         state = load_checkpoint(folder / "last", net, optimizer, batches, about) or state
         best_weights = _load_best(folder, net) if state.best_step else None
     history: list[dict[str, float]] = []
+    last_step = recipe.num_steps if stop_at is None else min(stop_at, recipe.num_steps)
+    state.done |= state.step >= last_step
+    if observe is not None and state.step in observe_at:
+        observe(state.step, net)
 
     with MetricsLog(folder and folder / "metrics.jsonl", tensorboard, state.step) as log:
         net.train()
@@ -92,10 +103,12 @@ def train_cleannet(
             terms["loss"].backward()
             optimizer.step()
             state.step += 1
-            progress("train", state.step, recipe.num_steps)
+            progress("train", state.step, last_step)
+            if observe is not None and state.step in observe_at:
+                observe(state.step, net)
 
             # -- every so often: validate, keep, log ----------------------------------------------------------------
-            state.done = state.step >= recipe.num_steps
+            state.done = state.step >= last_step
             if not state.done and state.step % recipe.validation_interval:
                 continue
             values = {name: float(term.detach()) for name, term in terms.items()}

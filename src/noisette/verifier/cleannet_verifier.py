@@ -115,9 +115,10 @@ class CleanNetVerifier(Verifier):
         references = to_tensor(context["references"])
         search = StopSearch()
         for task in folds:
-            held_out = samples.pairs(task.held_out)
-            search.targets.append(task.held_out.targets)
-            observe = partial(search.observe, task.seed, references=references, held_out=held_out)
+            has_references = data.class_counts[task.held_out.labels] > 0  # a corrected label may name an empty class
+            held_out = task.held_out.where(has_references)
+            search.targets.append(held_out.targets)
+            observe = partial(search.observe, task.seed, references=references, held_out=samples.pairs(held_out))
             self._train(copy.deepcopy(initial), samples, references, task.pairs, task.seed, None, observe)
         self.num_steps_ = search.best()
         self._fold_weights = {seed: kept for (seed, step), kept in search.weights.items() if step == self.num_steps_}
