@@ -93,8 +93,9 @@ def held_out_classes(
 ) -> HeldOutReport:
     """Fit verifiers without the verification labels of some classes, then measure them inside and outside.
 
-    The protocol of Lee et al. (CVPR 2018). Neither the verification labels of the held-out classes are used, nor "this sample belongs to a held-out class".
-    Of the other classes' labels a share is set aside to measure the error inside.
+    The protocol of Lee et al. (CVPR 2018). Neither the verification labels of the held-out classes are used, nor that
+    a mislabelled sample of another class belongs to one of them. Of the other classes' verification labels a share is
+    set aside to measure the error inside.
 
     Args:
         features: as in `Verifier.fit`.

@@ -78,6 +78,13 @@ def load_verifier(path: str | Path) -> Verifier:
     path = Path(path)
     recover_folder(path)
     about, arrays = _read(path)
+    try:
+        return _rebuild(about, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataFileError(path, f"is damaged ({error}); fit the verifier again") from error
+
+
+def _rebuild(about: dict[str, Any], arrays: Arrays) -> Verifier:
     settings = {k: v for k, v in about["settings"].items() if not (k == "random_state" and v is None)}
     verifier = verifier_class(about["verifier"])(**settings)
     verifier.class_names, verifier.num_features = tuple(about["class_names"]), int(about["num_features"])

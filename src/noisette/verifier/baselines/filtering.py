@@ -43,7 +43,7 @@ class FilteringVerifier(Verifier):
     needs_verification: ClassVar[bool] = False
 
     def __init__(
-        self, *, inverse_penalty: float = 1e-3, random_state: RandomState = 0, progress: Progress = silent
+        self, *, inverse_penalty: float = 3e-3, random_state: RandomState = 0, progress: Progress = silent
     ) -> None:
         super().__init__(random_state=random_state, progress=progress)
         if not inverse_penalty > 0:
