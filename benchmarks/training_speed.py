@@ -51,6 +51,7 @@ class Clock:
         self.started = time.process_time()
 
     def __call__(self, _what: str, step: int, total: int) -> None:
+        """Take note of a step, as a progress callback."""
         self.spent += time.process_time() - self.started
         if step % self.interval == 0 or step == total:
             self.curve.append((step, self.spent, self.error()))
@@ -112,9 +113,8 @@ def problem(smoke: bool, seed: int) -> tuple[CleanNetData, Pairs]:
     features, given, truth, each = made_up() if smoke or not TINY.exists() else tiny120()
     num_classes = int(given.max()) + 1
     rng = np.random.default_rng(seed)
-    chosen = [
-        rng.permutation(np.flatnonzero(given == k))[:each] for k in rng.permutation(num_classes)[: num_classes // 2]
-    ]
+    classes = rng.permutation(num_classes)[: num_classes // 2]
+    chosen = [rng.permutation(np.flatnonzero(given == k))[:each] for k in classes]
     held = np.concatenate([rows[: each // 5] for rows in chosen])
     verified = np.concatenate([rows[each // 5 :] for rows in chosen])
     rest = np.setdiff1d(np.arange(given.size), np.concatenate(chosen))
@@ -168,7 +168,7 @@ def main() -> None:
     data = "made up" if options.smoke or not TINY.exists() else "tiny120"
     print(f"data: {data}; CPU seconds to the published loop's best validation error + {TOLERANCE}")
     print(f"{'seed':<6}{'target':>8}{'published s':>13}{'its best':>10}{'ours s':>8}{'its best':>10}{'ratio':>8}")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for seed in range(options.seeds):
         curves = {arm: curve_of(arm, seed, options.smoke, options.output) for arm in ARMS}
         best = {arm: min(error for _, _, error in curve) for arm, curve in curves.items()}
