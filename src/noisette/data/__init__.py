@@ -3,6 +3,7 @@
 from noisette.data.batches import FeatureBatch
 from noisette.data.class_list import read_class_list, write_class_list
 from noisette.data.feature_files import read_feature_file
+from noisette.data.held_out_list import read_held_out_list
 from noisette.data.label_files import LabelTable, read_label_file
 from noisette.data.label_writer import write_label_file
 from noisette.data.matching import resolve_label_rows
@@ -28,6 +29,7 @@ __all__ = [
     "read_all_array",
     "read_class_list",
     "read_feature_file",
+    "read_held_out_list",
     "read_label_file",
     "read_reference_arrays",
     "read_reference_set",

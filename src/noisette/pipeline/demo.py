@@ -25,7 +25,18 @@ from noisette.types import IntArray, Progress, Review, silent
 from noisette.verifier.saving import load_rules
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-CONFUSABLE = {0: [6, 9], 1: [7, 4], 2: [7, 3], 3: [8, 5], 4: [9, 1], 5: [3, 6], 6: [0, 5], 7: [1, 2], 8: [3, 0], 9: [4, 8]}
+CONFUSABLE = {
+    0: [6, 9],
+    1: [7, 4],
+    2: [7, 3],
+    3: [8, 5],
+    4: [9, 1],
+    5: [3, 6],
+    6: [0, 5],
+    7: [1, 2],
+    8: [3, 0],
+    9: [4, 8],
+}
 NOISE_RATES = (0.10, 0.25, 0.15, 0.30, 0.20, 0.25, 0.10, 0.20, 0.30, 0.15)
 VERIFIED_CLASSES = (1, 3, 5, 7, 8)
 NUM_VERIFIED_PER_CLASS = 60

@@ -234,8 +234,8 @@ def _left_out_note(workspace: Workspace, measured: Sequence[Detection]) -> tuple
     if not rows_only or len(rows_only) == len(measured):
         return ()
     return (
-        f"{', '.join(rows_only)}: measured on other samples of the checked classes, the rest on classes left out whole; "
-        "compare them by `noisette evaluate --held-out 0.3`",
+        f"{', '.join(rows_only)}: measured on other samples of the checked classes, the rest on classes left out "
+        "whole; compare them by `noisette evaluate --held-out 0.3`",
     )
 
 

@@ -103,12 +103,12 @@ def _result(
     return VerifierResult(
         name=row["name"],
         average_error_inside=row["average_error"],
-        average_error_held_out=outside.get("average_error_held_out", float("nan")),
+        average_error_held_out=outside["outside"]["average_error"] if outside else float("nan"),
         micro_error=row["error"],
         auroc=row["auroc"],
         average_precision=row["average_precision"],
         threshold=float("nan") if row["threshold"] is None else row["threshold"],
-        error_reduced=outside.get("error_reduced", float("nan")),
+        error_reduced=outside["error_reduced"] / 100 if outside else float("nan"),
         chosen=row["name"] == chosen,
         scores=read_scores(workspace.scores(row["name"])).scores.score[rows],
         verification_labels=labelled.verification_labels[rows],
@@ -123,7 +123,7 @@ def _suspicious(
     ranking = scores.score if np.isnan(scores.label_quality).all() else scores.label_quality
     unchecked = np.flatnonzero(labelled.verification_labels < 0)
     worst = unchecked[np.argsort(ranking[unchecked], kind="stable")][: workspace.settings.report.num_suspicious]
-    outside = held_out.get("similarity", {})
+    held_out_scores = held_out.get("samples", {})
     return [
         SuspiciousSample(
             key=table.keys[i],
@@ -132,7 +132,7 @@ def _suspicious(
             label_quality=float(scores.label_quality[i]),
             suggested_probability=float(scores.suggested_probability[i]),
             score=float(scores.score[i]),
-            held_out_score=float(outside.get(table.keys[i], float("nan"))),
+            held_out_score=held_out_scores.get(table.keys[i], (float("nan"),) * 2)[1],
             image=_image(workspace, labelled.uris[i]),
         )
         for i in worst.tolist()
