@@ -1,8 +1,8 @@
 """When to stop training a CleanNet: where classes that were left out are told best, looked at from all folds together.
 
-Training teaches the network to compare first and the verified classes' peculiarities next, and how soon differs by a
-factor of a hundred between data sets. The folds of the cross-fit leave whole classes out, so that each fold's held-out pairs show
-what a number of steps does to a class that nobody verified.
+Training teaches the network to compare first, and the verified classes' peculiarities next; how soon differs by a
+factor of a hundred between data sets. The folds of the cross-fit leave whole classes out, so that each fold's held-out
+pairs show what a number of steps does to a class that nobody verified.
 """
 
 from __future__ import annotations
