@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.contracts.verifier_problems import D, K, Problem, make_noise, make_problem
 
 from noisette.errors import InvalidInputError, NotFittedError, NotVerifiedError, ShapeError, UnknownClassError
 from noisette.functional.detection_metrics import auroc
-from noisette.types import ArrayTable, Float64Array, IntArray
+from noisette.types import ArrayTable, Float64Array
 from noisette.verifier.base import Verifier
 from noisette.verifier.saving import load_verifier
-
-K, D = 6, 8
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A small detection problem: features (N, D) float32, and (N,) labels of each sort."""
-
-    features: np.ndarray
-    given: IntArray
-    truth: IntArray
-    verified: IntArray
-
-    @property
-    def correct(self) -> IntArray:
-        """Correct labels of the mislabelled verified rows, -1 elsewhere."""
-        return np.where(self.verified == 0, self.truth, -1)
-
-
-def make_problem(per_class: int = 40, seed: int = 0, verified_classes: int = 5, share: float = 0.6) -> Problem:
-    """Six Gaussian classes, a quarter of the labels wrong, some of the labels of the first classes verified."""
-    rng = np.random.default_rng(seed)
-    truth = np.repeat(np.arange(K), per_class)
-    features = (rng.normal(size=(K, D))[truth] * 2 + rng.normal(size=(truth.size, D))).astype(np.float32)
-    given = np.where(rng.random(truth.size) < 0.25, (truth + rng.integers(1, K, truth.size)) % K, truth)
-    chosen = (given < verified_classes) & (rng.random(truth.size) < share)
-    return Problem(features, given, truth, np.where(chosen, given == truth, -1))
-
-
-def make_noise(size: int, num_classes: int, seed: int) -> Problem:
-    """Features, labels and verification labels that know nothing of each other; every row is verified."""
-    rng = np.random.default_rng(seed)
-    features = rng.normal(size=(size, D)).astype(np.float32)
-    given = rng.permutation(np.arange(size) % num_classes)
-    return Problem(features, given, given, (rng.random(size) < 0.6).astype(np.int64))
 
 
 class VerifierContract:

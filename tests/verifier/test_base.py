@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from tests.contracts.verifier_contract import D, K, make_problem
+from tests.contracts.verifier_problems import D, K, make_problem
 
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.types import Float64Array

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.contracts.verifier_contract import K, Problem, make_problem
+from tests.contracts.verifier_problems import K, Problem, make_problem
 
 from noisette.errors import InvalidInputError, NotVerifiedError, UnknownClassError
 from noisette.verifier.base import Verifier

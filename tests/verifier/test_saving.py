@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tests.contracts.verifier_contract import make_problem
+from tests.contracts.verifier_problems import make_problem
 
 from noisette.errors import DataFileError, NotFittedError
 from noisette.verifier.baselines.average import AverageVerifier

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.contracts.verifier_contract import make_problem
+from tests.contracts.verifier_problems import make_problem
 
 from noisette.errors import NotVerifiedError
 from noisette.verifier.baselines.average import AverageVerifier

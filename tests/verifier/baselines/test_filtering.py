@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from tests.contracts.verifier_contract import make_problem
+from tests.contracts.verifier_problems import make_problem
 
 from noisette.errors import InvalidInputError
 from noisette.verifier.baselines.filtering import FilteringVerifier, margins

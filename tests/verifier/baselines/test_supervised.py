@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.svm import SVC
-from tests.contracts.verifier_contract import Problem, make_problem
+from tests.contracts.verifier_problems import Problem, make_problem
 
 from noisette.errors import InvalidInputError
 from noisette.verifier.base import Verifier
