@@ -9,8 +9,8 @@ Protocol: 5 splits; split s verifies 60 classes, default_rng(s).permutation(120)
 Resumes:  each (verifier, split) is one JSON file in --output; one with the same settings is not run again.
 Bars:     cleannet - average: inside >= +.04 AUROC, held out >= -.003, on the mean of the splits.
 Hardware: one of two CPU cores, no GPU; torch 2.13, numpy 2.4, scikit-learn 1.9.
-Cost:     seconds a split: naive, average 0.1; knn 3; svm 4; label-* 7; filtering, cleanlab 12; drae 14; mlp 16 (385 in all
-          for 5 splits); cleannet and its published recipe: the column "seconds".
+Cost:     seconds a split: naive, average 0.1; knn 3; svm 4; label-* 7; filtering, cleanlab 12; drae 14; mlp 16 (385 in
+          all for 5 splits); cleannet and its published recipe: the column "seconds".
 Expected: mean (sd) over the splits        AUROC inside   AUROC held out  error inside   error held out
           naive                            .5000          .5000           .2538 (.0102)  .2439 (.0090)
           average                          .8364 (.0132)  .8360 (.0136)   .1874 (.0132)  .1821 (.0120)

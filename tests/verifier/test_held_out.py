@@ -13,6 +13,7 @@ from noisette.verifier.base import Verifier
 from noisette.verifier.baselines.average import AverageVerifier
 from noisette.verifier.baselines.knn import KNNVerifier
 from noisette.verifier.baselines.naive import NaiveVerifier
+from noisette.verifier.cleannet_verifier import CleanNetVerifier
 from noisette.verifier.held_out import HeldOutReport, held_out_classes, held_out_table
 from noisette.verifier.inputs import TrainingData
 
@@ -100,6 +101,15 @@ def test_samples_are_scored_with_their_class_verified_and_held_out(
     assert (everything.verification_labels[rows] == -1).all()  # a sample's own label is never used
     assert [sample.row for sample in report.samples] == rows
     assert any(sample.all_verified != sample.class_held_out for sample in report.samples)
+
+
+def test_cleannet_is_measured_at_the_published_thresholds_too(problem: Problem) -> None:
+    recipe = {"num_steps": 10, "warmup_steps": 2, "validation_interval": 10}
+    makers = {"average": AverageVerifier, "ours": lambda: CleanNetVerifier(num_references=4, recipe=recipe)}
+    report = run(problem, [4, 5], makers)
+    assert [row.name for row in report.rows] == ["average", "ours", "ours at 0.1", "ours at 0.2"]
+    assert [row.outside.threshold for row in report.rows[2:]] == [0.1, 0.2]
+    assert len({row.outside.auroc for row in report.rows[1:]}) == 1
 
 
 def test_the_table_names_every_verifier(problem: Problem) -> None:
