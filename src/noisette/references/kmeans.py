@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
@@ -78,24 +80,34 @@ def find_references(
     # whole process, that on OpenMP for one thread only, so `_centres` sets it again.
     with controller.limit(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near-copies may leave fewer clusters than R
-        results = Parallel(
-            n_jobs=workers, backend="threading", return_as="generator", pre_dispatch=workers, batch_size=1
-        )(
-            delayed(_centres)(values, rows, num_references, int(seeds[k]), controller)
-            for k, rows, values in _classes(table, labels, num_classes)
+        jobs = (
+            partial(_centres, values, rows, num_references, int(seeds[k]), controller)
+            for k, (rows, values) in enumerate(_classes(table, labels, num_classes))
         )
-        for k, centres in enumerate(results):
+        for k, centres in enumerate(_in_threads(jobs, workers)):
             references[k, : len(centres)] = centres
             progress("references", k + 1, num_classes)
     return references
 
 
-def _classes(table: FeatureTable, labels: IntArray, num_classes: int) -> Iterator[tuple[int, IntArray, Float32Array]]:
+def _in_threads(jobs: Iterator[Callable[[], Float32Array]], workers: int) -> Iterator[Float32Array]:
+    """Yield the jobs' results in order, `workers` of them under way at a time; the next is not made before."""
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[Future[Float32Array]] = deque()
+        for job in jobs:
+            pending.append(pool.submit(job))
+            if len(pending) == workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _classes(table: FeatureTable, labels: IntArray, num_classes: int) -> Iterator[tuple[IntArray, Float32Array]]:
     order = np.argsort(labels, kind="stable")
     bounds = np.searchsorted(labels[order], np.arange(num_classes + 1))
     for k in range(num_classes):
         rows = order[bounds[k] : bounds[k + 1]]
-        yield k, rows, table.take(rows)
+        yield rows, table.take(rows)
 
 
 def _centres(
