@@ -23,7 +23,7 @@ from noisette.verifier.cleannet_normalization import NORMALIZATIONS, Normalizati
 from noisette.verifier.cleannet_recipe import CleanNetRecipe, RecipeName, as_recipe
 from noisette.verifier.cleannet_samples import Samples, take_samples
 from noisette.verifier.cleannet_scorer import CleanNetScorer
-from noisette.verifier.cleannet_stopping import StopSearch, stops
+from noisette.verifier.cleannet_stopping import StopSearch, set_aside, stops
 from noisette.verifier.cleannet_trainer import train_cleannet
 from noisette.verifier.crossfit import FoldTask
 from noisette.verifier.inputs import TrainingData, VerifiedPairs, batch_rows
@@ -113,13 +113,17 @@ class CleanNetVerifier(Verifier):
             return
         samples, initial = self._shared[data]
         references = to_tensor(context["references"])
-        search = StopSearch()
+        verified_classes = np.unique(data.given_labels[data.verified_rows])
+        search = StopSearch(float(data.class_counts[verified_classes].sum() / data.given_labels.size))
         for task in folds:
-            has_references = data.class_counts[task.held_out.labels] > 0  # a corrected label may name an empty class
-            held_out = task.held_out.where(has_references)
-            search.targets.append(held_out.targets)
-            observe = partial(search.observe, task.seed, references=references, held_out=samples.pairs(held_out))
-            self._train(copy.deepcopy(initial), samples, references, task.pairs, task.seed, None, observe)
+            aside = set_aside(task.pairs, task.seed)
+            outside, inside = (
+                samples.pairs(pairs.where(data.class_counts[pairs.labels] > 0))  # a correction may name an empty class
+                for pairs in (task.held_out, task.pairs.where(aside))
+            )
+            observe = partial(search.observe, task.seed, references=references, outside=outside, inside=inside)
+            learned = task.pairs.where(~aside)
+            self._train(copy.deepcopy(initial), samples, references, learned, task.seed, None, observe)
         self.num_steps_ = search.best()
         self._fold_weights = {seed: kept for (seed, step), kept in search.weights.items() if step == self.num_steps_}
 
