@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import shared_data
 
 from noisette.data import (
     ReferenceArrays,
@@ -17,7 +18,7 @@ from noisette.data import (
 from noisette.errors import DataFileError, ShapeError, TooManyBadRowsError
 from noisette.types import BadRows
 
-GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden" / "reference_files"
+GOLDEN = shared_data.GOLDEN / "reference_files"
 
 
 def skipping() -> BadRows:

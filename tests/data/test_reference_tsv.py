@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import shared_data
 
 from noisette.data import FeatureBatch, read_class_list, read_reference_tsv
 from noisette.data import reference_tsv as module
@@ -15,7 +16,7 @@ from noisette.data.text_blocks import iter_blocks
 from noisette.errors import DataFileError, InvalidInputError, TooManyBadRowsError
 from noisette.types import BadRows
 
-GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden" / "reference_files"
+GOLDEN = shared_data.GOLDEN / "reference_files"
 NAMES = ("apple pie", "b", "c")
 GOOD = "k0\tapple pie\t1\t1,2.5,3\nk1\tb\t0\t4,5,-6e-1\n"
 

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests import shared_data
 from tests.oracles import cleannet as oracle
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.functional import cleannet_loss
 from noisette.functional.verification_loss import reconstruction_loss, self_reinforcing_loss, verified_loss
 
-GRID = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden" / "losses_grid.npz"
+GRID = shared_data.GOLDEN / "losses_grid.npz"
 
 
 @pytest.fixture(scope="module")

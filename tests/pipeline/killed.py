@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import Any
 
 from noisette.cli.app import app
 
@@ -15,7 +16,7 @@ _flush = os.fsync
 _flushes = 0
 
 
-def _counting_flush(descriptor: int) -> None:
+def _counting_flush(descriptor: Any) -> None:
     global _flushes
     _flushes += 1
     if _flushes == int(sys.argv[1]):

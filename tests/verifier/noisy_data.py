@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from noisette.types import Float32Array, IntArray
-from noisette.verifier.cleannet_batches import CleanNetData, Pairs
+from noisette.verifier.cleannet.batches import CleanNetData, Pairs
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from noisette.verifier.base import Verifier
 from noisette.verifier.baselines.average import AverageVerifier
 from noisette.verifier.baselines.knn import KNNVerifier
 from noisette.verifier.baselines.naive import NaiveVerifier
-from noisette.verifier.cleannet_verifier import CleanNetVerifier
+from noisette.verifier.cleannet.verifier import CleanNetVerifier
 from noisette.verifier.held_out import HeldOutReport, held_out_classes, held_out_table
 from noisette.verifier.inputs import TrainingData
 

@@ -21,7 +21,7 @@ from noisette.pipeline.workspace import Workspace
 from noisette.references import find_references
 from noisette.types import Float32Array, Progress, silent
 from noisette.verifier.base import Verifier
-from noisette.verifier.cleannet_recipe import CleanNetRecipe, as_recipe
+from noisette.verifier.cleannet.recipe import CleanNetRecipe, as_recipe
 from noisette.verifier.evaluation import Detection, evaluate_scores
 from noisette.verifier.saving import VERIFIERS, load_rules, load_verifier, plan_kind, verifier_class
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from noisette.verifier.baselines.mlp import MLPVerifier as MLPVerifier
     from noisette.verifier.baselines.naive import NaiveVerifier as NaiveVerifier
     from noisette.verifier.baselines.svm import SVMVerifier as SVMVerifier
-    from noisette.verifier.cleannet import CleanNet as CleanNet
-    from noisette.verifier.cleannet_recipe import CleanNetRecipe as CleanNetRecipe
-    from noisette.verifier.cleannet_verifier import CleanNetVerifier as CleanNetVerifier
+    from noisette.verifier.cleannet.network import CleanNet as CleanNet
+    from noisette.verifier.cleannet.recipe import CleanNetRecipe as CleanNetRecipe
+    from noisette.verifier.cleannet.verifier import CleanNetVerifier as CleanNetVerifier
     from noisette.verifier.held_out import HeldOutReport as HeldOutReport
     from noisette.verifier.held_out import held_out_classes as held_out_classes
     from noisette.verifier.held_out import held_out_table as held_out_table
@@ -33,9 +33,9 @@ _HOME_OF = {
     "MLPVerifier": "baselines.mlp",
     "NaiveVerifier": "baselines.naive",
     "SVMVerifier": "baselines.svm",
-    "CleanNet": "cleannet",
-    "CleanNetRecipe": "cleannet_recipe",
-    "CleanNetVerifier": "cleannet_verifier",
+    "CleanNet": "cleannet.network",
+    "CleanNetRecipe": "cleannet.recipe",
+    "CleanNetVerifier": "cleannet.verifier",
     "HeldOutReport": "held_out",
     "held_out_classes": "held_out",
     "held_out_table": "held_out",

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from noisette.functional.detection_metrics import auroc
 from noisette.types import BoolArray, Float64Array, IntArray
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Pairs
-from noisette.verifier.cleannet_validation import similarities
+from noisette.verifier.cleannet.batches import Pairs
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.validation import similarities
 from noisette.verifier.inputs import VerifiedPairs
 
 SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)

@@ -11,14 +11,14 @@ import torch
 from tests.verifier.noisy_data import cleannet_data, noisy_data
 
 from noisette.errors import DataFileError, NotVerifiedError
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import CleanNetData, Pairs
-from noisette.verifier.cleannet_checkpoint import load_network
-from noisette.verifier.cleannet_init import initialize
-from noisette.verifier.cleannet_log import read_metrics
-from noisette.verifier.cleannet_recipe import PAPER, CleanNetRecipe
-from noisette.verifier.cleannet_trainer import TrainingResult, train_cleannet
-from noisette.verifier.cleannet_validation import similarities, validate
+from noisette.verifier.cleannet.batches import CleanNetData, Pairs
+from noisette.verifier.cleannet.checkpoint import load_network
+from noisette.verifier.cleannet.initialization import initialize
+from noisette.verifier.cleannet.log import read_metrics
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.recipe import PAPER, CleanNetRecipe
+from noisette.verifier.cleannet.trainer import TrainingResult, train_cleannet
+from noisette.verifier.cleannet.validation import similarities, validate
 
 SHORT = CleanNetRecipe(
     num_steps=24,
@@ -194,6 +194,6 @@ def test_similarities_take_all_pairs_with_dropout_off(data: CleanNetData, monkey
     expected = similarities(net, data.references, data.verified)
     assert net.training
     assert len(expected) == len(data.verified)
-    monkeypatch.setattr("noisette.verifier.cleannet_validation.CHUNK", 7)
+    monkeypatch.setattr("noisette.verifier.cleannet.validation.CHUNK", 7)
     torch.testing.assert_close(similarities(net, data.references, data.verified), expected)
     assert similarities(net, data.references, data.verified.where(torch.arange(0))).shape == (0,)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from noisette.types import UNVERIFIED, IntArray
-from noisette.verifier.cleannet_batches import Pairs, to_tensor
+from noisette.verifier.cleannet.batches import Pairs, to_tensor
 from noisette.verifier.inputs import TrainingData, VerifiedPairs
 
 MAX_UNVERIFIED_NUMBERS = 1 << 25

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisette.errors import NotVerifiedError
 from noisette.types import CORRECT, UNVERIFIED
-from noisette.verifier.cleannet_recipe import CleanNetRecipe
+from noisette.verifier.cleannet.recipe import CleanNetRecipe
 
 
 def to_tensor(array: npt.NDArray[Any]) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 
 from noisette.errors import InvalidInputError
 from noisette.verifier import CleanNetRecipe
-from noisette.verifier.cleannet_recipe import DEFAULT, PAPER, as_recipe
+from noisette.verifier.cleannet.recipe import DEFAULT, PAPER, as_recipe
 
 
 def test_the_paper_recipe_is_the_published_one() -> None:

@@ -9,9 +9,9 @@ from noisette.functional.class_losses import contrast_loss, ranking_loss
 from noisette.functional.similarity import cosine_matrix
 from noisette.functional.verification_loss import reconstruction_loss, self_reinforcing_loss, verified_loss
 from noisette.types import UNVERIFIED
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Batch
-from noisette.verifier.cleannet_recipe import CleanNetRecipe
+from noisette.verifier.cleannet.batches import Batch
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.recipe import CleanNetRecipe
 
 
 def objective(

@@ -16,9 +16,9 @@ from tests.verifier.noisy_data import NoisyData, noisy_data
 from noisette import CleanNetVerifier, load_verifier
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.types import Float32Array, IntArray
-from noisette.verifier.cleannet_normalization import NORMALIZATIONS
-from noisette.verifier.cleannet_recipe import DEFAULT, PAPER, CleanNetRecipe
-from noisette.verifier.cleannet_samples import take_samples
+from noisette.verifier.cleannet.normalization import NORMALIZATIONS
+from noisette.verifier.cleannet.recipe import DEFAULT, PAPER, CleanNetRecipe
+from noisette.verifier.cleannet.samples import take_samples
 from noisette.verifier.inputs import check_training_data
 
 QUICK = replace(DEFAULT, num_steps=20, unverified_per_step=64, verified_per_step=64)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from noisette.types import Progress, silent
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Batches, CleanNetData, Pairs
-from noisette.verifier.cleannet_checkpoint import TrainingState, load_checkpoint, load_network, save_checkpoint
-from noisette.verifier.cleannet_log import MetricsLog
-from noisette.verifier.cleannet_objective import objective
-from noisette.verifier.cleannet_recipe import CleanNetRecipe
-from noisette.verifier.cleannet_validation import validate
+from noisette.verifier.cleannet.batches import Batches, CleanNetData, Pairs
+from noisette.verifier.cleannet.checkpoint import TrainingState, load_checkpoint, load_network, save_checkpoint
+from noisette.verifier.cleannet.log import MetricsLog
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.objective import objective
+from noisette.verifier.cleannet.recipe import CleanNetRecipe
+from noisette.verifier.cleannet.validation import validate
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def train_cleannet(
     """Train a network, in place.
 
     Args:
-        net: an initialised network (`cleannet_init.initialize`). With validation it ends with the weights of the best
+        net: an initialised network (`initialization.initialize`). With validation it ends with the weights of the best
             validation, else with the last ones.
         data: references, verified and unverified pairs.
         recipe: every setting.

@@ -8,9 +8,9 @@ from sklearn.metrics import roc_auc_score
 from tests.verifier.noisy_data import cleannet_data, noisy_data
 
 from noisette.functional import cosine_similarity
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_init import initialize, separating_directions
-from noisette.verifier.cleannet_recipe import DEFAULT
+from noisette.verifier.cleannet.initialization import initialize, separating_directions
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.recipe import DEFAULT
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -48,7 +48,7 @@ class CleanNetRecipe:
         contrast_scale: its inverse temperature.
         validation_interval: steps between two validations and checkpoints.
         stopping: "leave-classes-out" = the verifier stops at the share of `num_steps` that tells left-out classes best
-            (`cleannet_stopping`); "never" = it does all steps.
+            (`stopping`); "never" = it does all steps.
         few_classes_share: share of `num_steps` done where too few classes are verified to leave any out.
         patience: validations without a better one before training stops; None = never.
     """

@@ -1,21 +1,21 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from tests import shared_data
 from tests.oracles import cleannet as oracle
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.functional import cleannet_loss, cosine_similarity
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_normalization import check_normalization
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.normalization import check_normalization
 
-GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden" / "small_log.npz"
+GOLDEN = shared_data.GOLDEN / "small_log.npz"
 WEIGHT_DECAY = 1e-4
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from tests.verifier.noisy_data import NoisyData, noisy_data
 
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Pairs
-from noisette.verifier.cleannet_recipe import CleanNetRecipe
-from noisette.verifier.cleannet_stopping import Outlook, StopSearch, set_aside, stops
-from noisette.verifier.cleannet_verifier import CleanNetVerifier
+from noisette.verifier.cleannet.batches import Pairs
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.recipe import CleanNetRecipe
+from noisette.verifier.cleannet.stopping import Outlook, StopSearch, set_aside, stops
+from noisette.verifier.cleannet.verifier import CleanNetVerifier
 from noisette.verifier.inputs import VerifiedPairs
 
 

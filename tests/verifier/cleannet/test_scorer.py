@@ -8,8 +8,8 @@ import torch
 
 from noisette.functional import cosine_matrix
 from noisette.types import Float32Array
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_scorer import CleanNetScorer
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.scorer import CleanNetScorer
 from noisette.verifier.inputs import Query
 
 D, K = 40, 5
@@ -45,7 +45,7 @@ def test_the_fast_path_gives_what_the_network_gives(
     labels = np.arange(60) % 3
     with torch.no_grad():
         expected = cosine_matrix(net.embed_queries(torch.from_numpy(values)), scorer.class_embeddings).double().numpy()
-    monkeypatch.setattr("noisette.verifier.cleannet_scorer.CHUNK_NUMBERS", 7 * D)
+    monkeypatch.setattr("noisette.verifier.cleannet.scorer.CHUNK_NUMBERS", 7 * D)
     query = Query(values, labels)
     np.testing.assert_allclose(scorer.score(query), expected[np.arange(60), labels], atol=2e-5)
     found = scorer.score_classes(query)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from noisette.errors import DataFileError
 from noisette.files import atomic_folder, recover_folder
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Batches
+from noisette.verifier.cleannet.batches import Batches
+from noisette.verifier.cleannet.network import CleanNet
 
 FORMAT = 1
 

@@ -6,10 +6,10 @@ import torch
 
 from noisette.functional import cleannet_loss, cosine_similarity
 from noisette.functional.class_losses import contrast_loss, ranking_loss
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Batch
-from noisette.verifier.cleannet_objective import objective
-from noisette.verifier.cleannet_recipe import DEFAULT, PAPER
+from noisette.verifier.cleannet.batches import Batch
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.objective import objective
+from noisette.verifier.cleannet.recipe import DEFAULT, PAPER
 
 LABELS = torch.tensor([1, 4, 4, 1, 3])
 CLASSES = torch.tensor([1, 3, 4])

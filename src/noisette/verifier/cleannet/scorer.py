@@ -11,9 +11,9 @@ from torch import Tensor
 
 from noisette.functional.similarity import MIN_SQUARE, unit_vectors
 from noisette.types import Float64Array
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import to_tensor
-from noisette.verifier.cleannet_normalization import Normalization
+from noisette.verifier.cleannet.batches import to_tensor
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.normalization import Normalization
 from noisette.verifier.inputs import Query
 from noisette.verifier.scorer import Arrays
 

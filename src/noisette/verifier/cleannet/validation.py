@@ -9,8 +9,8 @@ from torch import Tensor
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.similarity import cosine_similarity
 from noisette.scores.thresholds import FIXED_THRESHOLDS, choose_threshold
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Pairs
+from noisette.verifier.cleannet.batches import Pairs
+from noisette.verifier.cleannet.network import CleanNet
 
 CHUNK = 4096
 

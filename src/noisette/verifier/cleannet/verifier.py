@@ -16,15 +16,15 @@ from noisette.errors import InvalidInputError, ShapeError
 from noisette.references import find_references
 from noisette.types import ArrayLike, Float32Array, Float64Array, Progress, RandomState, as_numpy, silent
 from noisette.verifier.base import Verifier
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import CleanNetData, to_tensor
-from noisette.verifier.cleannet_init import initialize
-from noisette.verifier.cleannet_normalization import NORMALIZATIONS, Normalization, check_normalization
-from noisette.verifier.cleannet_recipe import CleanNetRecipe, RecipeName, as_recipe
-from noisette.verifier.cleannet_samples import Samples, take_samples
-from noisette.verifier.cleannet_scorer import CleanNetScorer
-from noisette.verifier.cleannet_stopping import StopSearch, set_aside, stops
-from noisette.verifier.cleannet_trainer import train_cleannet
+from noisette.verifier.cleannet.batches import CleanNetData, to_tensor
+from noisette.verifier.cleannet.initialization import initialize
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.normalization import NORMALIZATIONS, Normalization, check_normalization
+from noisette.verifier.cleannet.recipe import CleanNetRecipe, RecipeName, as_recipe
+from noisette.verifier.cleannet.samples import Samples, take_samples
+from noisette.verifier.cleannet.scorer import CleanNetScorer
+from noisette.verifier.cleannet.stopping import StopSearch, set_aside, stops
+from noisette.verifier.cleannet.trainer import train_cleannet
 from noisette.verifier.crossfit import FoldTask
 from noisette.verifier.inputs import TrainingData, VerifiedPairs, batch_rows
 from noisette.verifier.scorer import Arrays, Scorer

@@ -15,8 +15,8 @@ from torch.nn.utils import skip_init
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.types import FloatArray
-from noisette.verifier.cleannet_normalization import Normalization, check_normalization, fit_centre, normalize
-from noisette.verifier.cleannet_weights import export_weights, import_weights
+from noisette.verifier.cleannet.normalization import Normalization, check_normalization, fit_centre, normalize
+from noisette.verifier.cleannet.weights import export_weights, import_weights
 
 EMBEDDING_SIZE = 128
 

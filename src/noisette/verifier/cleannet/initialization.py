@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from noisette.verifier.cleannet import EMBEDDING_SIZE, CleanNet
-from noisette.verifier.cleannet_recipe import CleanNetRecipe
+from noisette.verifier.cleannet.network import EMBEDDING_SIZE, CleanNet
+from noisette.verifier.cleannet.recipe import CleanNetRecipe
 
 _SAME = 1e-6
 _TIE = 1e-3  # weight of the variance among directions that separate the classes equally well

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from noisette.errors import NotVerifiedError
-from noisette.verifier.cleannet_batches import Batch, Batches, CleanNetData, Pairs, to_tensor
-from noisette.verifier.cleannet_recipe import PAPER, CleanNetRecipe
+from noisette.verifier.cleannet.batches import Batch, Batches, CleanNetData, Pairs, to_tensor
+from noisette.verifier.cleannet.recipe import PAPER, CleanNetRecipe
 
 RECIPE = CleanNetRecipe(verified_per_step=4, unverified_per_step=5, contrast_classes=3)
 
