@@ -100,8 +100,8 @@ def make(arm: str, split: int, smoke: bool) -> Verifier:
         name = "filtering" if arm == RIVAL else arm
         small: dict[str, dict[str, Any]] = {"drae": {"num_epochs": 5}, "mlp": {"max_epochs": 5}}
         return verifier_class(name)(random_state=split, **(small.get(name, {}) if smoke else {}))
-    from noisette.verifier.cleannet_recipe import as_recipe
-    from noisette.verifier.cleannet_verifier import CleanNetVerifier
+    from noisette.verifier.cleannet.recipe import as_recipe
+    from noisette.verifier.cleannet.verifier import CleanNetVerifier
 
     recipe = as_recipe("paper" if arm == PAPER else "default")
     if arm == PAPER:

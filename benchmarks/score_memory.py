@@ -23,7 +23,7 @@ WIDTH, NUM_CLASSES = 512, 100
 MEASURED = "import resource, sys; from noisette.cli import main; sys.argv = ['noisette', *sys.argv[1:]]\n"
 MEASURED += "try: main()\nexcept SystemExit as end: assert end.code in (0, None), end.code\n"
 MEASURED += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)"
-FLOOR = "import resource, sys, torch, pyarrow.parquet, sklearn.cluster, noisette.verifier.cleannet_verifier\n"
+FLOOR = "import resource, sys, torch, pyarrow.parquet, sklearn.cluster, noisette.verifier.cleannet.verifier\n"
 FLOOR += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)"
 
 

@@ -23,8 +23,8 @@ import torch
 
 from noisette.functional import cosine_similarity
 from noisette.verifier import CleanNetVerifier
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_recipe import DEFAULT
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.recipe import DEFAULT
 from noisette.verifier.inputs import batch_rows
 
 FLOOR_BARE, FLOOR_PER_SAMPLE = 0.8, 40.0

@@ -28,12 +28,12 @@ import torch
 from noisette.files import atomic_open
 from noisette.functional import cleannet_loss, cosine_similarity
 from noisette.references import find_references
-from noisette.verifier.cleannet import CleanNet
-from noisette.verifier.cleannet_batches import Batches, CleanNetData, Pairs
-from noisette.verifier.cleannet_init import initialize
-from noisette.verifier.cleannet_recipe import DEFAULT, PAPER
-from noisette.verifier.cleannet_trainer import train_cleannet
-from noisette.verifier.cleannet_validation import validate
+from noisette.verifier.cleannet.batches import Batches, CleanNetData, Pairs
+from noisette.verifier.cleannet.initialization import initialize
+from noisette.verifier.cleannet.network import CleanNet
+from noisette.verifier.cleannet.recipe import DEFAULT, PAPER
+from noisette.verifier.cleannet.trainer import train_cleannet
+from noisette.verifier.cleannet.validation import validate
 
 TINY = Path(__file__).resolve().parents[2] / "shared" / "data" / "tiny120.npz"
 FLOOR, TOLERANCE, PATIENCE = 0.25, 0.002, 10

@@ -16,12 +16,12 @@ _flush = os.fsync
 _flushes = 0
 
 
-def _counting_flush(descriptor: Any) -> None:
+def _counting_flush(fd: Any) -> None:
     global _flushes
     _flushes += 1
     if _flushes == int(sys.argv[1]):
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-    _flush(descriptor)
+    _flush(fd)
 
 
 if __name__ == "__main__":
