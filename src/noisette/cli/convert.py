@@ -13,7 +13,9 @@ from noisette.cli.init import MaxBadOption, OnErrorOption, on_error_value, share
 
 @command
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A .tsv, .npy or .parquet file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A .tsv, .npy, .parquet, or references .safetensors file.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A .tsv, .npy or .parquet file to write.")],
     class_list: Annotated[Path, typer.Option(help="Class names, one a line.")],
     kind: Annotated[

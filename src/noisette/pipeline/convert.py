@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from noisette.data import (
     FeatureBatch,
@@ -14,18 +15,20 @@ from noisette.data import (
     read_all_array,
     read_class_list,
     read_feature_file,
+    read_reference_set,
     read_reference_tsv,
     read_verified_array,
     write_all_array,
+    write_reference_set,
     write_verified_array,
 )
 from noisette.data.feature_writer import write_feature_file
 from noisette.data.reference_tsv_writer import write_reference_tsv
-from noisette.errors import InvalidInputError
+from noisette.errors import DataFileError, InvalidInputError
 from noisette.types import BadRows, IntArray, Progress, silent
 
-KINDS = ("verified", "all")
-_KIND_OF_NAME = {"train": "verified", "val": "verified", "verified": "verified", "all": "all"}
+KINDS = ("verified", "all", "ref")
+_KIND_OF_NAME = {"train": "verified", "val": "verified", "verified": "verified", "all": "all", "ref": "ref"}
 
 
 def convert_file(
@@ -45,13 +48,14 @@ def convert_file(
         target: .tsv, .npy or .parquet; .npy is written in the layout of the reference implementation.
         class_list: class names, one a line.
         bad_rows: policy for bad rows.
-        kind: "verified" (rows with verification labels: train, val) or "all"; None = by the name of either file.
+        kind: "verified" (rows with verification labels: train, val), "all", or "ref" (references, which may also come
+            from a workspace's .safetensors); None = by the name of either file.
         allow_pickle: read all.npy, a pickled array.
         progress: called with the number of rows read.
     """
     kind = _kind(source, target) if kind is None else kind
     if kind not in KINDS:
-        raise InvalidInputError(f"`kind` must be {' or '.join(KINDS)}, got {kind!r}")
+        raise InvalidInputError(f"`kind` must be one of {', '.join(KINDS)}, got {kind!r}")
     class_names = read_class_list(class_list)
     batches = _counted(_read(source, kind, class_names, bad_rows, allow_pickle, target.suffix), progress)
     if target.suffix == ".parquet":
@@ -69,7 +73,7 @@ def _kind(source: Path, target: Path) -> str:
         if kind is not None:
             return kind
     raise InvalidInputError(
-        f"cannot tell from the names {source.name!r} and {target.name!r} what they hold; say --kind verified or all"
+        f"cannot tell from the names {source.name!r} and {target.name!r} what they hold; say --kind"
     )
 
 
@@ -80,12 +84,22 @@ def _read(
         # The published arrays are float64: text that goes to .npy keeps every digit.
         dtype: Literal["float32", "float64"] = "float64" if target == ".npy" else "float32"
         return read_reference_tsv(source, class_names, bad, verified=kind == "verified", dtype=dtype)
+    if kind == "ref" and source.suffix in (".npy", ".safetensors"):
+        return _iter_classes(_references(source, len(class_names)))
     if source.suffix == ".npy" and kind == "verified":
         array = read_verified_array(source)
         return iter([_batch(array.features, array.given_labels, array.verification_labels)])
     if source.suffix == ".npy":
         return _iter_classes(read_all_array(source, allow_pickle=allow_pickle))
     return read_feature_file(source, bad, class_names=class_names)
+
+
+def _references(source: Path, num_classes: int) -> list[np.ndarray]:
+    """Read the references of each class; rows of NaN stand for references that a small class does not have."""
+    values = load_file(source)["references"] if source.suffix == ".safetensors" else read_reference_set(source)
+    if len(values) != num_classes:
+        raise DataFileError(source, f"holds references of {len(values)} classes, the class list names {num_classes}")
+    return [block[np.isfinite(block).all(axis=1)] for block in values]
 
 
 def _iter_classes(per_class: list[np.ndarray]) -> Iterator[FeatureBatch]:
@@ -110,7 +124,13 @@ def _counted(batches: Iterator[FeatureBatch], progress: Progress) -> Iterator[Fe
 def _write_array(target: Path, kind: str, batches: list[FeatureBatch], num_classes: int) -> int:
     features = np.concatenate([batch.features for batch in batches])
     given = np.concatenate([_need(batch.given_labels, "given labels") for batch in batches])
-    if kind == "verified":
+    if kind == "ref":
+        per_class = [features[given == class_id] for class_id in range(num_classes)]
+        values = np.full((num_classes, max(map(len, per_class)), features.shape[1]), np.nan)
+        for class_id, block in enumerate(per_class):
+            values[class_id, : len(block)] = block
+        write_reference_set(target, values)
+    elif kind == "verified":
         verified = np.concatenate([_need(batch.verification_labels, "verification labels") for batch in batches])
         write_verified_array(target, VerifiedArray(features, given, verified))
     else:
