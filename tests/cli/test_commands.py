@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.pipeline.conftest import Files, files, workspace
 from typer.testing import CliRunner, Result
 
 from noisette.cli.app import app
 from noisette.pipeline.workspace import Workspace
+from tests.pipeline.conftest import Files, files, workspace
 
 __all__ = ["files", "workspace"]
 ROOT = Path(__file__).resolve().parents[2]

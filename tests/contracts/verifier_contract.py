@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.contracts.verifier_problems import D, K, Problem, make_noise, make_problem
 
 from noisette.errors import InvalidInputError, NotFittedError, NotVerifiedError, ShapeError, UnknownClassError
 from noisette.functional.detection_metrics import auroc
 from noisette.types import ArrayTable, Float64Array
 from noisette.verifier.base import Verifier
 from noisette.verifier.saving import load_verifier
+from tests.contracts.verifier_problems import D, K, Problem, make_noise, make_problem
 
 
 class VerifierContract:

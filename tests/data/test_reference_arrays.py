@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests import shared_data
 
 from noisette.data import (
     ReferenceArrays,
@@ -17,6 +16,7 @@ from noisette.data import (
 )
 from noisette.errors import DataFileError, ShapeError, TooManyBadRowsError
 from noisette.types import BadRows
+from tests import shared_data
 
 GOLDEN = shared_data.GOLDEN / "reference_files"
 

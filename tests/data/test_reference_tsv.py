@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import shared_data
 
 from noisette.data import FeatureBatch, read_class_list, read_reference_tsv
 from noisette.data import reference_tsv as module
@@ -15,6 +14,7 @@ from noisette.data.reference_rows import parse_line
 from noisette.data.text_blocks import iter_blocks
 from noisette.errors import DataFileError, InvalidInputError, TooManyBadRowsError
 from noisette.types import BadRows
+from tests import shared_data
 
 GOLDEN = shared_data.GOLDEN / "reference_files"
 NAMES = ("apple pie", "b", "c")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 from sklearn.metrics import brier_score_loss
-from tests.oracles import detection as oracle
 
 from noisette.errors import InvalidInputError, ShapeError, UnknownClassError
 from noisette.functional.detection_metrics import (
@@ -19,6 +18,7 @@ from noisette.functional.detection_metrics import (
     per_class_error,
     reliability_bins,
 )
+from tests.oracles import detection as oracle
 
 
 def _sample(seed: int, size: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

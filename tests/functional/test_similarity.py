@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.oracles import cleannet as oracle
 
 from noisette.functional.similarity import cosine_matrix, cosine_similarity, unit_vectors
+from tests.oracles import cleannet as oracle
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests import shared_data
-from tests.oracles import cleannet as oracle
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.functional import cleannet_loss
 from noisette.functional.verification_loss import reconstruction_loss, self_reinforcing_loss, verified_loss
+from tests import shared_data
+from tests.oracles import cleannet as oracle
 
 GRID = shared_data.GOLDEN / "losses_grid.npz"
 

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.pipeline.conftest import CLASS_NAMES, ROWS, Files
 
 from noisette.errors import InvalidInputError, WorkspaceError
 from noisette.pipeline.detect import detect
@@ -15,6 +14,7 @@ from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace
 from noisette.store import read_table
+from tests.pipeline.conftest import CLASS_NAMES, ROWS, Files
 
 
 def with_detect(workspace: Workspace, **options: object) -> Workspace:

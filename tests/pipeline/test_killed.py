@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.pipeline.conftest import Files
 
 from noisette.pipeline.settings import Settings, write_settings
 from noisette.pipeline.workspace import SETTINGS_FILE, Workspace
+from tests.pipeline.conftest import Files
 
 SCRIPT = Path(__file__).with_name("killed.py")
 SAMPLED = 4  # kills a step in this test; `benchmarks/killed.py` tries every flush

@@ -11,11 +11,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
-from tests.report.example import make_report
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.report import ReportData, VerifierResult, render_report, write_report
 from noisette.types import LabelScores
+from tests.report.example import make_report
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 

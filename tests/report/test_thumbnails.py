@@ -6,9 +6,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from tests.report.example import picture
 
 from noisette.report.thumbnails import MAX_SIDE, make_thumbnail
+from tests.report.example import picture
 
 
 def _open(uri: str) -> Image.Image:

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from tests.report.example import make_report
 
 from noisette.report import words
+from tests.report.example import make_report
 
 
 def _plain(text: str) -> str:

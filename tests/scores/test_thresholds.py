@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles import detection as oracle
 
 from noisette.errors import NotVerifiedError
 from noisette.scores.thresholds import choose_threshold
+from tests.oracles import detection as oracle
 
 samples = st.lists(
     st.tuples(st.integers(-20, 20).map(lambda i: i / 8), st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=25

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles import detection as oracle
 
 from noisette.errors import InvalidInputError
 from noisette.scores.weights import hard_weights, soft_weights, summarize_weights
+from tests.oracles import detection as oracle
 
 
 def test_soft_and_hard_weights_at_their_edges() -> None:

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from tests.contracts.verifier_problems import D, K, make_problem
 
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.types import Float64Array
 from noisette.verifier.base import Verifier
 from noisette.verifier.inputs import Query, TrainingData, VerifiedPairs
 from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
+from tests.contracts.verifier_problems import D, K, make_problem
 
 
 class Memory:

@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from tests.contracts.verifier_contract import VerifierContract
 
 from noisette.verifier.base import Verifier
 from noisette.verifier.saving import VERIFIERS, verifier_class
+from tests.contracts.verifier_contract import VerifierContract
 
 SMALL: dict[str, dict[str, Any]] = {
     "cleannet": {"num_references": 4, "recipe": {"num_steps": 10, "warmup_steps": 2, "validation_interval": 10}},

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.contracts.verifier_problems import K, Problem, make_problem
 
 from noisette.errors import InvalidInputError, NotVerifiedError, UnknownClassError
 from noisette.verifier.base import Verifier
@@ -16,6 +15,7 @@ from noisette.verifier.baselines.naive import NaiveVerifier
 from noisette.verifier.cleannet.verifier import CleanNetVerifier
 from noisette.verifier.held_out import HeldOutReport, held_out_classes, held_out_table
 from noisette.verifier.inputs import TrainingData
+from tests.contracts.verifier_problems import K, Problem, make_problem
 
 MAKERS: dict[str, Callable[[], Verifier]] = {"naive": NaiveVerifier, "mean": AverageVerifier, "knn": KNNVerifier}
 

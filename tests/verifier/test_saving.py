@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tests.contracts.verifier_problems import make_problem
 
 from noisette.errors import DataFileError, NotFittedError
 from noisette.verifier.baselines.average import AverageVerifier
 from noisette.verifier.saving import VERIFIERS, load_verifier, verifier_class
+from tests.contracts.verifier_problems import make_problem
 
 
 @pytest.fixture

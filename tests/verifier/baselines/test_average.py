@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.contracts.verifier_problems import make_problem
 
 from noisette.errors import NotVerifiedError
 from noisette.verifier.baselines.average import AverageVerifier
 from noisette.verifier.baselines.naive import NaiveVerifier
+from tests.contracts.verifier_problems import make_problem
 
 
 def test_scores_are_cosines_to_the_mean_of_the_class() -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from tests.contracts.verifier_problems import make_problem
 
 from noisette.errors import InvalidInputError
 from noisette.verifier.baselines.filtering import FilteringVerifier, margins
 from noisette.verifier.baselines.linear_models import fit_linear_models, folds_of_hashes, linear_probabilities
 from noisette.verifier.folds import row_hashes
+from tests.contracts.verifier_problems import make_problem
 
 
 def test_margins_by_hand() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.svm import SVC
-from tests.contracts.verifier_problems import Problem, make_problem
 
 from noisette.errors import InvalidInputError
 from noisette.verifier.base import Verifier
@@ -18,6 +17,7 @@ from noisette.verifier.baselines.row_samples import sample_rows
 from noisette.verifier.baselines.supervised import BinaryExamples, SupervisedScorer
 from noisette.verifier.baselines.svm import SVMVerifier
 from noisette.verifier.folds import row_hashes
+from tests.contracts.verifier_problems import Problem, make_problem
 
 
 def examples(size: int = 40, unverified: int = 0, seed: int = 0) -> BinaryExamples:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
-from tests.verifier.noisy_data import cleannet_data, noisy_data
 
 from noisette.functional import cosine_similarity
 from noisette.verifier.cleannet.initialization import initialize, separating_directions
 from noisette.verifier.cleannet.network import CleanNet
 from noisette.verifier.cleannet.recipe import DEFAULT
+from tests.verifier.noisy_data import cleannet_data, noisy_data
 
 
 def seeded(seed: int = 0) -> torch.Generator:

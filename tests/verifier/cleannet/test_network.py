@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from tests import shared_data
-from tests.oracles import cleannet as oracle
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.functional import cleannet_loss, cosine_similarity
 from noisette.verifier.cleannet.network import CleanNet
 from noisette.verifier.cleannet.normalization import check_normalization
+from tests import shared_data
+from tests.oracles import cleannet as oracle
 
 GOLDEN = shared_data.GOLDEN / "small_log.npz"
 WEIGHT_DECAY = 1e-4

@@ -3,7 +3,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.verifier.noisy_data import NoisyData, noisy_data
 
 from noisette.verifier.cleannet.batches import Pairs
 from noisette.verifier.cleannet.network import CleanNet
@@ -11,6 +10,7 @@ from noisette.verifier.cleannet.recipe import CleanNetRecipe
 from noisette.verifier.cleannet.stopping import Outlook, StopSearch, set_aside, stops
 from noisette.verifier.cleannet.verifier import CleanNetVerifier
 from noisette.verifier.inputs import VerifiedPairs
+from tests.verifier.noisy_data import NoisyData, noisy_data
 
 
 def test_stops_start_with_no_step_and_end_with_all() -> None:

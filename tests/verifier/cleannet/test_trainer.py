@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.verifier.noisy_data import cleannet_data, noisy_data
 
 from noisette.errors import DataFileError, NotVerifiedError
 from noisette.verifier.cleannet.batches import CleanNetData, Pairs
@@ -19,6 +18,7 @@ from noisette.verifier.cleannet.network import CleanNet
 from noisette.verifier.cleannet.recipe import PAPER, CleanNetRecipe
 from noisette.verifier.cleannet.trainer import TrainingResult, train_cleannet
 from noisette.verifier.cleannet.validation import similarities, validate
+from tests.verifier.noisy_data import cleannet_data, noisy_data
 
 SHORT = CleanNetRecipe(
     num_steps=24,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from tests.verifier.noisy_data import NoisyData, noisy_data
 
 from noisette import CleanNetVerifier, load_verifier
 from noisette.errors import InvalidInputError, NotVerifiedError
@@ -20,6 +19,7 @@ from noisette.verifier.cleannet.normalization import NORMALIZATIONS
 from noisette.verifier.cleannet.recipe import DEFAULT, PAPER, CleanNetRecipe
 from noisette.verifier.cleannet.samples import take_samples
 from noisette.verifier.inputs import check_training_data
+from tests.verifier.noisy_data import NoisyData, noisy_data
 
 QUICK = replace(DEFAULT, num_steps=20, unverified_per_step=64, verified_per_step=64)
 QUICK_PAPER = replace(PAPER, num_steps=60)
