@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from noisette.pipeline.score_tables import write_scores
 from noisette.pipeline.settings import DetectSettings
 from noisette.pipeline.workspace import Workspace
 from noisette.references import find_references
+from noisette.store import about_path
 from noisette.types import Float32Array, Progress, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.cleannet.recipe import CleanNetRecipe, as_recipe
@@ -100,7 +102,14 @@ def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[
     return names, ("no verification labels: scores rank the labels, but there is no calibrated probability",)
 
 
-def make_verifier(workspace: Workspace, name: str, references: Float32Array | None, progress: Progress) -> Verifier:
+def make_verifier(
+    workspace: Workspace,
+    name: str,
+    progress: Progress,
+    *,
+    references: Float32Array | None = None,
+    training_folder: Path | None = None,
+) -> Verifier:
     """Make an unfitted verifier with the settings of the workspace."""
     settings = workspace.settings
     kind = verifier_class(name)
@@ -111,6 +120,7 @@ def make_verifier(workspace: Workspace, name: str, references: Float32Array | No
             "normalization": settings.detect.normalization,
             "recipe": _recipe(settings.detect),
             "references": references,
+            "training_folder": training_folder,
         }
     return kind(**options)
 
@@ -194,16 +204,34 @@ def _fitted(
 ) -> Verifier:
     path, about = workspace.verifier(name), about_fit(workspace, name, inputs)
     if is_current(path, about):
+        _clear_training(workspace, name)
         verifier = load_verifier(path)
         verifier.progress = progress
         return verifier
     references = workspace_references(workspace, labelled, inputs, progress) if name == "cleannet" else None
-    verifier = make_verifier(workspace, name, references, progress)
+    training_folder = _training_folder(workspace, name, about)
+    verifier = make_verifier(workspace, name, progress, references=references, training_folder=training_folder)
     arguments: dict[str, Any] = labelled.fit_arguments()
     verifier.fit(**arguments)
     verifier.save(path)
     record(path, about)
+    _clear_training(workspace, name)
     return verifier
+
+
+def _training_folder(workspace: Workspace, name: str, about: dict[str, Any]) -> Path:
+    """Give the folder of unfinished trainings; what another training left there is cleared away."""
+    folder = workspace.training(name)
+    if not is_current(folder, about):
+        _clear_training(workspace, name)
+        folder.mkdir(parents=True)
+        record(folder, about)
+    return folder
+
+
+def _clear_training(workspace: Workspace, name: str) -> None:
+    shutil.rmtree(workspace.training(name), ignore_errors=True)
+    about_path(workspace.training(name)).unlink(missing_ok=True)
 
 
 def _scored(

@@ -101,7 +101,7 @@ def ran_verifiers(workspace: Workspace) -> tuple[str, ...]:
 
 
 def _maker(workspace: Workspace, name: str, progress: Progress) -> Callable[[], Verifier]:
-    return lambda: make_verifier(workspace, name, None, progress)
+    return lambda: make_verifier(workspace, name, progress)
 
 
 def _at_thresholds(

@@ -52,6 +52,10 @@ class Workspace:
         """Folder of a fitted verifier."""
         return self.root / "verifiers" / name
 
+    def training(self, name: str) -> Path:
+        """Checkpoints of a verifier whose training is not finished; gone when it is."""
+        return self.root / "verifiers" / f"{name}.training"
+
     def scores(self, name: str) -> Path:
         """What a verifier says of every label."""
         return self.root / "scores" / f"{name}.parquet"

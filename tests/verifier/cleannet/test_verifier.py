@@ -174,3 +174,22 @@ def test_wrong_arguments_are_named() -> None:
 def test_a_bare_import_of_the_room_loads_no_torch() -> None:
     code = "import sys, noisette.verifier; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_killed_training_is_gone_on_with(tmp_path: Path) -> None:
+    data = noisy_data()
+    recipe = CleanNetRecipe(num_steps=6, validation_interval=2, stopping="never")
+    arguments = (data.features, data.given, data.verified(0.5, 6))
+
+    class Killed(Exception):
+        pass
+
+    def kill(what: str, done: int, _total: int) -> None:
+        if what == "train" and done == 5 and len(list(tmp_path.iterdir())) == 3:
+            raise Killed
+
+    whole = CleanNetVerifier(4, recipe=recipe).fit(*arguments)
+    with pytest.raises(Killed):
+        CleanNetVerifier(4, recipe=recipe, training_folder=tmp_path, progress=kill).fit(*arguments)
+    again = CleanNetVerifier(4, recipe=recipe, training_folder=tmp_path).fit(*arguments)
+    np.testing.assert_array_equal(again.score_samples(*arguments[:2]), whole.score_samples(*arguments[:2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, final
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.references import find_references
+from noisette.scores.weights import soft_weights
 from noisette.types import ArrayLike, Float32Array, Float64Array, Progress, RandomState, as_numpy, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.cleannet.batches import CleanNetData, to_tensor
@@ -47,6 +49,10 @@ class CleanNetVerifier(Verifier):
         recipe: "default", "paper" (published; slow), or a `CleanNetRecipe`.
         random_state: integer seed or numpy generator; the same seed gives the same result.
         references: (K, R, D) from `find_references` on the same data; None = found in `fit`.
+        training_folder: keeps checkpoints and ``metrics.jsonl`` of each model, and goes on with a training found there,
+            to the same result; worth it for the recipe "paper". None keeps nothing. Trainings that are watched to find
+            their last step (`CleanNetRecipe.stopping`) take seconds, and start afresh.
+        tensorboard_folder: TensorBoard logs of each model; needs the extra ``noisette[tensorboard]``.
         progress: called as ``progress(what, done, total)`` during long work.
 
     Raises:
@@ -64,6 +70,8 @@ class CleanNetVerifier(Verifier):
         random_state: RandomState = 0,
         *,
         references: ArrayLike | None = None,
+        training_folder: str | Path | None = None,
+        tensorboard_folder: str | Path | None = None,
         progress: Progress = silent,
     ) -> None:
         super().__init__(random_state=random_state, progress=progress)
@@ -72,6 +80,8 @@ class CleanNetVerifier(Verifier):
         check_normalization(normalization)
         self.num_references, self.normalization, self.recipe = num_references, normalization, as_recipe(recipe)
         self.references = None if references is None else as_numpy(references).astype(np.float32)
+        self.training_folder = None if training_folder is None else Path(training_folder)
+        self.tensorboard_folder = None if tensorboard_folder is None else Path(tensorboard_folder)
         # What the models of all folds share in memory; it goes when the data of a `fit` goes.
         self._shared: WeakKeyDictionary[TrainingData, tuple[Samples, CleanNet]] = WeakKeyDictionary()
 
@@ -160,6 +170,9 @@ class CleanNetVerifier(Verifier):
             stop_at=stop_at,
             observe=observe,
             observe_at=stops(self.recipe.num_steps),
+            # A training taken up in its middle could not say how it looked before.
+            folder=None if observe is not None else _below(self.training_folder, seed),
+            tensorboard=_below(self.tensorboard_folder, seed),
             progress=self.progress,
         )
 
@@ -167,7 +180,12 @@ class CleanNetVerifier(Verifier):
         return CleanNetScorer.from_arrays(arrays, NORMALIZATIONS[int(context["normalization"][0])])
 
     def _soft_weight(self, scores: Float64Array) -> Float64Array:
-        return np.maximum(scores, 0.0)
+        return soft_weights(scores)
+
+
+def _below(folder: Path | None, seed: int) -> Path | None:
+    """Give each model, known by its seed, a folder of its own."""
+    return None if folder is None else folder / str(seed)
 
 
 def _resolve(normalization: Normalization, recipe: CleanNetRecipe, data: TrainingData) -> Normalization:
