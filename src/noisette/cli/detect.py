@@ -56,7 +56,7 @@ def detect(
 @command
 def references(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Find the K-means references of every class (`detect` does this by itself)."""
-    from noisette.pipeline.detect import workspace_references
+    from noisette.pipeline.fitting import workspace_references
     from noisette.pipeline.labelled import load_labelled
     from noisette.pipeline.provenance import input_hashes
     from noisette.pipeline.workspace import open_workspace

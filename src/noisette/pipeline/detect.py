@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,17 @@ from typing import Any
 import numpy as np
 
 from noisette.errors import InvalidInputError
-from noisette.files import atomic_open, atomic_path
+from noisette.files import atomic_open
+from noisette.pipeline.descriptions import about_detection, about_scores
+from noisette.pipeline.fitting import fitted_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
-from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
+from noisette.pipeline.provenance import input_hashes, is_current, record
 from noisette.pipeline.score_tables import write_scores
-from noisette.pipeline.settings import DetectSettings
 from noisette.pipeline.workspace import Workspace
-from noisette.references import find_references
-from noisette.store import about_path
-from noisette.types import Float32Array, Progress, silent
+from noisette.types import Progress, silent
 from noisette.verifier.base import Verifier
-from noisette.verifier.cleannet.recipe import CleanNetRecipe, as_recipe
 from noisette.verifier.evaluation import Detection, evaluate_scores
-from noisette.verifier.saving import VERIFIERS, load_rules, load_verifier, plan_kind, verifier_class
+from noisette.verifier.saving import VERIFIERS, load_rules, plan_kind
 
 WITHOUT_LABELS = "filtering"
 """The verifier that needs no verification label at all."""
@@ -65,7 +62,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
     names, notes = verifiers_to_run(workspace, labelled)
     inputs = input_hashes(workspace)
     for name in names:
-        verifier = _fitted(workspace, name, labelled, inputs, progress)
+        verifier = fitted_verifier(workspace, name, labelled, inputs, progress)
         _scored(workspace, name, verifier, labelled, inputs, progress)
     measured = tuple(evaluate_scores_of(workspace, name, labelled) for name in names) if _is_verified(labelled) else ()
     chosen = _choose(workspace, measured) if measured else names[0]
@@ -102,89 +99,6 @@ def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[
     return names, ("no verification labels: scores rank the labels, but there is no calibrated probability",)
 
 
-def make_verifier(
-    workspace: Workspace,
-    name: str,
-    progress: Progress,
-    *,
-    references: Float32Array | None = None,
-    training_folder: Path | None = None,
-) -> Verifier:
-    """Make an unfitted verifier with the settings of the workspace."""
-    settings = workspace.settings
-    kind = verifier_class(name)
-    options: dict[str, Any] = {"random_state": settings.project.random_state, "progress": progress}
-    if name == "cleannet":
-        options |= {
-            "num_references": settings.references.num_references,
-            "normalization": settings.detect.normalization,
-            "recipe": _recipe(settings.detect),
-            "references": references,
-            "training_folder": training_folder,
-        }
-    return kind(**options)
-
-
-def _recipe(settings: DetectSettings) -> CleanNetRecipe:
-    recipe = as_recipe(settings.recipe)
-    return dataclasses.replace(recipe, num_steps=settings.num_steps) if settings.num_steps else recipe
-
-
-def workspace_references(
-    workspace: Workspace, labelled: LabelledFeatures, inputs: dict[str, str], progress: Progress
-) -> Float32Array:
-    """Give the (K, R, D) references of the workspace, found anew only where they are stale."""
-    from safetensors.numpy import load_file, save_file
-
-    about = about_references(workspace, inputs)
-    path = workspace.references
-    if not is_current(path, about):
-        arguments = labelled.fit_arguments()
-        found = find_references(
-            arguments["features"],
-            arguments["given_labels"],
-            len(labelled.class_names),
-            workspace.settings.references.num_references,
-            random_state=workspace.settings.project.random_state,
-            progress=progress,
-        )
-        with atomic_path(path) as temporary:
-            save_file({"references": found}, temporary)
-        record(path, about)
-    references: Float32Array = load_file(path)["references"]
-    return references
-
-
-def about_references(workspace: Workspace, inputs: dict[str, str]) -> dict[str, Any]:
-    """Describe what makes the references: decisions play no part."""
-    settings = dataclasses.asdict(workspace.settings.references) | dataclasses.asdict(workspace.settings.project)
-    settings.pop("title")
-    return about_step("references", settings, {name: inputs[name] for name in ("samples", "features")})
-
-
-def about_fit(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:
-    """Describe what makes a fitted verifier."""
-    settings: dict[str, Any] = {"verifier": name, "random_state": workspace.settings.project.random_state}
-    if name == "cleannet":
-        detect_settings = dataclasses.asdict(workspace.settings.detect)
-        settings |= {key: detect_settings[key] for key in ("normalization", "recipe", "num_steps")}
-        settings |= dataclasses.asdict(workspace.settings.references)
-    return about_step("fit", settings, inputs)
-
-
-def about_scores(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:
-    """Describe what makes the scores of a verifier."""
-    options = workspace.settings.detect
-    settings = {"verifier": name, "weights": options.weights, "weight_floor": options.weight_floor}
-    return about_step("score", settings, inputs | {"verifier": artifact_hash(workspace.verifier(name))})
-
-
-def about_detection(workspace: Workspace, names: Sequence[str], inputs: dict[str, str]) -> dict[str, Any]:
-    """Describe what makes the choice among verifiers."""
-    scores = {f"scores of {name}": artifact_hash(workspace.scores(name)) for name in names}
-    return about_step("detect", {"verifiers": list(names)}, inputs | scores)
-
-
 def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatures) -> Detection:
     """Measure a verifier on the verified rows, by scores that had not seen their verification labels."""
     from noisette.store import read_table
@@ -197,41 +111,6 @@ def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatur
     return evaluate_scores(
         name, scores[rows], labelled.verification_labels[rows], labelled.given_labels[rows], threshold
     )
-
-
-def _fitted(
-    workspace: Workspace, name: str, labelled: LabelledFeatures, inputs: dict[str, str], progress: Progress
-) -> Verifier:
-    path, about = workspace.verifier(name), about_fit(workspace, name, inputs)
-    if is_current(path, about):
-        _clear_training(workspace, name)
-        verifier = load_verifier(path)
-        verifier.progress = progress
-        return verifier
-    references = workspace_references(workspace, labelled, inputs, progress) if name == "cleannet" else None
-    training_folder = _training_folder(workspace, name, about)
-    verifier = make_verifier(workspace, name, progress, references=references, training_folder=training_folder)
-    arguments: dict[str, Any] = labelled.fit_arguments()
-    verifier.fit(**arguments)
-    verifier.save(path)
-    record(path, about)
-    _clear_training(workspace, name)
-    return verifier
-
-
-def _training_folder(workspace: Workspace, name: str, about: dict[str, Any]) -> Path:
-    """Give the folder of unfinished trainings; what another training left there is cleared away."""
-    folder = workspace.training(name)
-    if not is_current(folder, about):
-        _clear_training(workspace, name)
-        folder.mkdir(parents=True)
-        record(folder, about)
-    return folder
-
-
-def _clear_training(workspace: Workspace, name: str) -> None:
-    shutil.rmtree(workspace.training(name), ignore_errors=True)
-    about_path(workspace.training(name)).unlink(missing_ok=True)
 
 
 def _scored(

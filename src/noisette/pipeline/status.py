@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from noisette.pipeline.detect import about_detection, about_fit, about_references, about_scores, verifiers_to_run
+from noisette.pipeline.descriptions import about_detection, about_fit, about_references, about_scores
+from noisette.pipeline.detect import verifiers_to_run
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.provenance import State, input_hashes, state_of
 from noisette.pipeline.report import about_report
