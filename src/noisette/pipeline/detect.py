@@ -17,13 +17,15 @@ from noisette.pipeline.descriptions import about_detection, about_scores
 from noisette.pipeline.fitting import fitted_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import input_hashes, is_current, record
-from noisette.pipeline.score_tables import write_scores
+from noisette.pipeline.score_tables import read_scores, write_scores
 from noisette.pipeline.workspace import Workspace
+from noisette.scores.weights import summarize_weights
 from noisette.types import Progress, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.evaluation import Detection, evaluate_scores
 from noisette.verifier.saving import VERIFIERS, load_rules, plan_kind
 
+MAX_WARNINGS = 5
 WITHOUT_LABELS = "filtering"
 """The verifier that needs no verification label at all."""
 
@@ -66,7 +68,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         _scored(workspace, name, verifier, labelled, inputs, progress)
     measured = tuple(evaluate_scores_of(workspace, name, labelled) for name in names) if _is_verified(labelled) else ()
     chosen = _choose(workspace, measured) if measured else names[0]
-    notes += _left_out_note(workspace, measured)
+    notes += _left_out_note(workspace, measured) + _weight_notes(workspace, chosen, labelled)
     result = DetectResult(
         chosen,
         measured,
@@ -133,6 +135,24 @@ def _choose(workspace: Workspace, measured: Sequence[Detection]) -> str:
     kinds = {row.name: plan_kind(workspace.verifier(row.name)) for row in measured}
     comparable = [row for row in measured if kinds[row.name] == "classes"] or list(measured)
     return min(comparable, key=lambda row: row.average_error).name
+
+
+def _weight_notes(workspace: Workspace, name: str, labelled: LabelledFeatures) -> tuple[str, ...]:
+    """Name the classes of which the sample weights leave little."""
+    scores = read_scores(workspace.scores(name)).scores
+    summary = summarize_weights(scores.sample_weight, scores.given_label, len(labelled.class_names))
+    warnings = [
+        f"{labelled.class_names[warning.class_id]} keeps {warning.kept_share:.0%} of its weight "
+        f"(worth {warning.effective_size:.0f} samples)"
+        for warning in summary.warnings[:MAX_WARNINGS]
+    ]
+    more = len(summary.warnings) - len(warnings)
+    if not warnings:
+        return ()
+    rest = f", and {more} classes more" if more else ""
+    return (
+        f"little is left of some classes: {'; '.join(warnings)}{rest}; --weight-floor 0.1 keeps a part of every sample",
+    )
 
 
 def _left_out_note(workspace: Workspace, measured: Sequence[Detection]) -> tuple[str, ...]:
