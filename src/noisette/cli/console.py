@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import math
+import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +55,9 @@ def command(function: Callable[_Parameters, None]) -> Callable[_Parameters, None
             # The reader (say `head`) has seen enough; that is not an error.
             sys.stderr.close()
             raise typer.Exit(0) from None
+        except OSError as error:
+            # A folder that is a file, a full or read-only disk: the system's own words name it well enough.
+            fail(_system_error(error))
 
     return run
 
@@ -61,6 +68,13 @@ def fail(message: str) -> None:
     raise typer.Exit(FAILED)
 
 
+def _system_error(error: OSError) -> str:
+    """Name the path that the system could not read or write, as the user knows it, and why."""
+    name = error.filename2 if error.filename2 is not None else error.filename
+    reason = error.strerror or str(error)
+    return f"{os.fsdecode(name)}: {reason}" if isinstance(name, str | bytes | os.PathLike) else reason
+
+
 def warn(message: str) -> None:
     """Print a warning to stderr."""
     typer.echo(f"warning: {message}", err=True)
@@ -69,12 +83,27 @@ def warn(message: str) -> None:
 def finish(result: dict[str, Any], as_json: bool, lines: Sequence[str], next_command: str | None) -> None:
     """Print the result of a command: one JSON object, or lines for people and what to do next."""
     if as_json:
-        typer.echo(json.dumps(result | {"next": next_command}, ensure_ascii=False, indent=2))
+        values = _strict(result | {"next": next_command})
+        typer.echo(json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False))
         return
     for line in lines:
         typer.echo(line)
     if next_command is not None:
         typer.echo(f"next: {next_command}")
+
+
+def quoted(path: Path) -> str:
+    """Give a path as one word of a command line that can be pasted."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+
+
+def _strict(value: Any) -> Any:
+    """Give JSON values with null for NaN and infinities, which no strict parser takes."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noisette.cli.console import JsonOption, command, finish, progress_bar, table
+from noisette.cli.console import JsonOption, command, finish, progress_bar, quoted, table
 from noisette.cli.detect import number, percent
 
 
@@ -40,4 +40,4 @@ def demo(
         "",
         f"report: {done.report}",
     ]
-    finish(done.to_json(), as_json, lines, f"noisette status -w {directory}")
+    finish(done.to_json(), as_json, lines, f"noisette status -w {quoted(directory)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, table, warn
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table, warn
 
 if TYPE_CHECKING:
     from noisette.pipeline.detect import DetectResult
@@ -50,7 +50,7 @@ def detect(
         found = run_detect(replace(opened, settings=settings), progress)
     for note in found.notes:
         warn(note)
-    finish(found.to_json(), as_json, detection_lines(found), f"noisette report -w {opened.root}")
+    finish(found.to_json(), as_json, detection_lines(found), f"noisette report -w {quoted(opened.root)}")
 
 
 @command
@@ -69,7 +69,7 @@ def references(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
     line = (
         f"{num_references} references of {num_features} features for each of {num_classes} classes: {opened.references}"
     )
-    finish(result, as_json, [line], f"noisette detect -w {opened.root}")
+    finish(result, as_json, [line], f"noisette detect -w {quoted(opened.root)}")
 
 
 def detection_lines(found: DetectResult) -> list[str]:

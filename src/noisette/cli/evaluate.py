@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, table
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table
 from noisette.cli.detect import number, percent
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _evaluate(workspace: Path | None, thresholds: Sequence[str], names: Sequence
     lines = ["on verified labels, each scored by a model that had not seen it:", *_figures(found.cross_fitted)]
     if found.evaluation_splits:
         lines += ["", "on the validation and test splits:", *_figures(found.evaluation_splits)]
-    finish(asdict(found), as_json, lines, f"noisette evaluate --held-out 0.3 -w {opened.root}")
+    finish(asdict(found), as_json, lines, f"noisette evaluate --held-out 0.3 -w {quoted(opened.root)}")
 
 
 def _figures(rows: Sequence[Detection]) -> list[str]:
@@ -73,4 +73,4 @@ def _evaluate_held_out(workspace: Path | None, held_out: str, names: Sequence[st
     chosen = [class_names[i] for i in found.held_out]
     lines = [f"verification labels held out: {', '.join(chosen)}", "", *held_out_table(found).splitlines()]
     result = asdict(found) | {"held_out": chosen}
-    finish(result, as_json, lines, f"noisette report -w {opened.root}")
+    finish(result, as_json, lines, f"noisette report -w {quoted(opened.root)}")

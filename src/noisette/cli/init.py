@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noisette.cli.console import JsonOption, command, finish, progress_bar, warn
+from noisette.cli.console import JsonOption, command, finish, progress_bar, quoted, warn
 
 OnErrorOption = Annotated[str, typer.Option(help='Bad rows: "skip" counts them and goes on, "stop" ends at the first.')]
 MaxBadOption = Annotated[str, typer.Option(help="With skip: the largest share of bad rows, as 0.01 or 1%.")]
@@ -96,4 +96,4 @@ def init(
         "warnings": list(created.warnings),
         "verification_labels": None if created.imported is None else created.imported.added,
     }
-    finish(result, as_json, lines, f"noisette run -w {directory}")
+    finish(result, as_json, lines, f"noisette run -w {quoted(directory)}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, warn
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, quoted, warn
 
 labels = typer.Typer(help="Verification labels in and out.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -32,7 +32,7 @@ def import_(
         warn(problem)
     lines = [f"{done.added} decisions added ({done.read} rows read, {len(problems)} left out)"]
     result = {"read": done.read, "added": done.added, "problems": problems}
-    finish(result, as_json, lines, f"noisette detect -w {opened.root}")
+    finish(result, as_json, lines, f"noisette detect -w {quoted(opened.root)}")
 
 
 @labels.command("export")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted
 
 
 @command
@@ -14,4 +14,4 @@ def report(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     opened = open_workspace(workspace)
     with progress_bar() as progress:
         path = make_report(opened, progress)
-    finish({"path": str(path)}, as_json, [f"report: {path}"], f"noisette export labels.csv -w {opened.root}")
+    finish({"path": str(path)}, as_json, [f"report: {path}"], f"noisette export labels.csv -w {quoted(opened.root)}")

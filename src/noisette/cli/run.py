@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, warn
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, warn
 from noisette.cli.detect import detection_lines
 
 
@@ -19,4 +19,4 @@ def run(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
         warn(note)
     lines = [*detection_lines(done.detection), f"report: {done.report}"]
     result = done.detection.to_json() | {"report": str(done.report)}
-    finish(result, as_json, lines, f"noisette export labels.csv -w {opened.root}")
+    finish(result, as_json, lines, f"noisette export labels.csv -w {quoted(opened.root)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from noisette.cli.console import JsonOption, WorkspaceOption, command, finish
+from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, quoted
 
 
 @command
@@ -25,5 +25,5 @@ def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     for artifact in found.artifacts:
         reason = f" ({artifact.reason})" if artifact.reason else ""
         lines.append(f"{artifact.path.ljust(width)}  {artifact.state}{reason}")
-    next_command = f"noisette run -w {opened.root}" if not found.is_current else None
+    next_command = f"noisette run -w {quoted(opened.root)}" if not found.is_current else None
     finish(asdict(found), as_json, lines, next_command)
