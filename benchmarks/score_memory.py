@@ -20,11 +20,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 WIDTH, NUM_CLASSES = 512, 100
-MEASURED = "import resource, sys; from noisette.cli import main; sys.argv = ['noisette', *sys.argv[1:]]\n"
-MEASURED += "try: main()\nexcept SystemExit as end: assert end.code in (0, None), end.code\n"
-MEASURED += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)"
-FLOOR = "import resource, sys, torch, pyarrow.parquet, sklearn.cluster, noisette.verifier.cleannet.verifier\n"
-FLOOR += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)"
+PEAK = """
+import resource, sys
+def peak():
+    try:  # the largest resident size since the program was loaded; ru_maxrss counts the parent's at the fork, too
+        lines = open("/proc/self/status").read().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+"""
+MEASURED = (
+    PEAK
+    + """
+from noisette.cli import main
+sys.argv = ["noisette", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+print(peak(), file=sys.stderr)
+"""
+)
+FLOOR = (
+    PEAK
+    + """
+import torch, pyarrow.parquet, sklearn.cluster, noisette.verifier.cleannet.verifier
+print(peak(), file=sys.stderr)
+"""
+)
 
 
 def write_table(path: Path, rows: int) -> None:
