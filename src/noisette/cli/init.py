@@ -49,7 +49,7 @@ def init(
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
     on_error: OnErrorOption = "skip",
     max_bad: MaxBadOption = "1%",
-    random_state: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    random_state: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Make a workspace from features and labels, or from the reference implementation's files."""
@@ -79,14 +79,17 @@ def init(
             )
     for text in created.warnings:
         warn(text)
-    for row in created.bad_rows.rows[:10]:
+    imported = created.imported
+    unusable = [] if imported is None else [*imported.bad_rows.rows, *imported.problems]
+    for row in (*created.bad_rows.rows[:10], *unusable[:10]):
         warn(str(row))
     lines = [
         f"{created.num_samples} samples of {created.num_classes} classes, {created.num_features} features each",
         created.bad_rows.summary() + (f"; see {created.workspace.skipped}" if created.bad_rows.num_bad else ""),
     ]
-    if created.imported is not None:
-        lines.append(f"{created.imported.added} verification labels imported")
+    if imported is not None:
+        left_out = f" ({len(unusable)} rows unusable; see {created.workspace.skipped})" if unusable else ""
+        lines.append(f"{imported.added} verification labels imported{left_out}")
     result = {
         "workspace": str(directory),
         "num_samples": created.num_samples,
@@ -94,6 +97,7 @@ def init(
         "num_classes": created.num_classes,
         "bad_rows": dict(created.bad_rows.counts),
         "warnings": list(created.warnings),
-        "verification_labels": None if created.imported is None else created.imported.added,
+        "verification_labels": None if imported is None else imported.added,
+        "unusable_verification_labels": [str(row) for row in unusable],
     }
     finish(result, as_json, lines, f"noisette run -w {quoted(directory)}")

@@ -30,8 +30,9 @@ def import_(
     problems = [str(row) for row in (*done.bad_rows.rows, *done.problems)]
     for problem in problems:
         warn(problem)
-    lines = [f"{done.added} decisions added ({done.read} rows read, {len(problems)} left out)"]
-    result = {"read": done.read, "added": done.added, "problems": problems}
+    undecided = done.bad_rows.left_out.total()
+    lines = [f"{done.added} decisions added ({done.read} rows read, {len(problems)} unusable, {undecided} undecided)"]
+    result = {"read": done.read, "added": done.added, "undecided": undecided, "problems": problems}
     finish(result, as_json, lines, f"noisette detect -w {quoted(opened.root)}")
 
 

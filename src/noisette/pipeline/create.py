@@ -15,7 +15,7 @@ from noisette.pipeline.labels import ImportResult, import_labels
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import Workspace, finish_workspace
 from noisette.store import write_feature_table, write_samples
-from noisette.types import BadRows, Float32Array, Review, SampleTable
+from noisette.types import BadRow, BadRows, Float32Array, Review, SampleTable
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,21 @@ def write_workspace(
         reviews.append(rows.reviews)
     imported = import_labels(workspace, verified) if verified is not None else None
     with atomic_open(workspace.skipped) as file:
-        file.writelines(f"{row}\n" for row in bad.rows)
+        file.writelines(f"{row}\n" for row in _all_skipped(bad, imported))
     warnings = _class_warnings(workspace, rows, classes)
     finish_workspace(workspace)
     return Created(
         workspace, manifest.num_rows, manifest.num_features, len(workspace.class_names()), bad, warnings, imported
     )
+
+
+def _all_skipped(bad: BadRows, imported: ImportResult | None) -> Iterator[BadRow | str]:
+    """Yield every skipped row, those of the verification labels too, and say so where there are more than are kept."""
+    for collected in (bad, imported.bad_rows) if imported is not None else (bad,):
+        yield from collected.rows
+        if collected.num_bad > len(collected.rows):
+            yield f"and {collected.num_bad - len(collected.rows)} more: {collected.summary()}"
+    yield from imported.problems if imported is not None else ()
 
 
 def bad_rows_policy(settings: Settings) -> BadRows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +52,10 @@ def create_from_files(
             rows.add("train", keys, given)
             progress("read", len(rows.keys), 0)
             yield ["train"] * len(keys), keys, batch.features[keep].astype(np.float32, copy=False)
+        if table is not None:
+            _name_labels_without_features(table, rows, bad)
 
-    created = write_workspace(workspace, stream(), rows, bad, classes, verified)
-    if known is not None and labels is not None:
-        _name_labels_without_features(known, rows, labels, bad)
-    return created
+    return write_workspace(workspace, stream(), rows, bad, classes, verified)
 
 
 def _label_of_key(table: LabelTable | None) -> dict[str, int] | None:
@@ -64,8 +63,12 @@ def _label_of_key(table: LabelTable | None) -> dict[str, int] | None:
         return None
     if table.given_labels is None:
         raise DataFileError(table.path, "has no column of given labels; name it `given_label`")
-    keys = table.keys if table.keys is not None else [str(row) for row in table.rows]
-    return dict(zip(keys, table.given_labels.tolist(), strict=True))
+    return dict(zip(_keys(table), table.given_labels.tolist(), strict=True))
+
+
+def _keys(table: LabelTable) -> Sequence[str]:
+    """Give the keys of the rows; without keys their row numbers from 0."""
+    return table.keys if table.keys is not None else [str(row) for row in table.rows]
 
 
 def _names_of(table: LabelTable | None, path: Path) -> tuple[str, ...]:
@@ -89,13 +92,15 @@ def _given_labels(
     for i, key in enumerate(batch.keys):
         label = known.get(key)
         if label is None:
-            bad.add(path, int(batch.lines[i]), "no given label", f"key {key!r} is not in the label file")
+            bad.add(path, int(batch.lines[i]), "no given label", f"key {key!r} has no usable row in the label file")
         else:
             keep.append(i)
             given.append(label)
     return keep, given
 
 
-def _name_labels_without_features(known: dict[str, int], rows: RowCollector, path: Path, bad: BadRows) -> None:
-    for key in known.keys() - set(rows.keys):
-        bad.add(path, None, "no features", f"key {key!r} is not in the feature file")
+def _name_labels_without_features(table: LabelTable, rows: RowCollector, bad: BadRows) -> None:
+    with_features = set(rows.keys)
+    for key, line in zip(_keys(table), table.lines.tolist(), strict=True):
+        if key not in with_features:
+            bad.add(table.path, line, "no features", f"key {key!r} has no usable row in the feature file")

@@ -15,7 +15,10 @@ from noisette.types import BadRow, BadRows
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did: rows read, decisions new to the store, rows that name no sample or an outdated label."""
+    """What an import did: rows read, decisions new to the store, rows that name no sample or an outdated label.
+
+    `bad_rows` has the rows that cannot be read, and counts those that decide nothing (verification label -1).
+    """
 
     read: int
     added: int
@@ -49,9 +52,12 @@ def import_labels(
         bad_rows=bad,
         class_names=workspace.class_names(),
     )
+    if bad.on_error == "stop":
+        for problem in problems:
+            bad.add(problem.path, problem.line, problem.kind, problem.detail)
     with workspace.reviews() as store:
         added = store.append(reviews)
-    return ImportResult(len(reviews) + len(problems), added, tuple(problems), bad)
+    return ImportResult(bad.num_read, added, tuple(problems), bad)
 
 
 def export_labels(workspace: Workspace, path: Path) -> int:
