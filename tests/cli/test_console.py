@@ -2,6 +2,7 @@ import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -54,3 +55,16 @@ def test_json_holds_no_token_that_a_strict_parser_refuses(workspace: Workspace) 
 
     found = json.loads(done.stdout, parse_constant=refuse)
     assert found["cross_fitted"][0]["threshold"] is None
+
+
+def test_score_of_a_table_that_does_not_fit_fails_and_writes_nothing(
+    workspace: Workspace, files: Files, tmp_path: Path
+) -> None:
+    assert noisette("detect", "-w", workspace.root, "--verifier", "average").exit_code == 0
+    np.save(tmp_path / "narrow.npy", files.values[:, :5])
+    sources = ["--features", tmp_path / "narrow.npy", "--labels", files.labels]
+    verifier = workspace.root / "verifiers" / "average"
+    done = noisette("score", *sources, "--verifier", verifier, "--output", tmp_path / "s.tsv")
+    assert done.exit_code == 1
+    assert "narrow.npy: no row could be scored; nothing is written: " in done.stderr
+    assert not (tmp_path / "s.tsv").exists()

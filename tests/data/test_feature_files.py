@@ -217,3 +217,11 @@ def test_unusable_arguments(tmp_path: Path) -> None:
         read_arrays(tmp_path, BadRows(), a=np.ones((3, 2)), b=np.ones((3, 2)))
     with pytest.raises(DataFileError, match=r"key holds Python objects"):
         read_arrays(tmp_path, BadRows(), features=np.ones((1, 2)), key=np.array(["a"], dtype=object))
+
+
+def test_rows_of_no_features_are_an_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", np.empty((3, 0), dtype=np.float32))
+    np.savez(tmp_path / "f.npz", features=np.empty((3, 0), dtype=np.float32))
+    for name in ("f.npy", "f.npz"):
+        with pytest.raises(DataFileError, match="has no features: every row is empty"):
+            list(read_feature_file(tmp_path / name, BadRows()))

@@ -47,3 +47,13 @@ def test_nan_stays_in_its_row() -> None:
 
 def test_no_rows() -> None:
     assert cosine_similarity(torch.empty(0, 3), torch.empty(0, 3)).shape == (0,)
+
+
+def test_half_precision_neither_underflows_nor_overflows() -> None:
+    vectors = torch.tensor([[0.0, 0.0], [300.0, 400.0], [3e-5, 4e-5]], dtype=torch.float16, requires_grad=True)
+    found = unit_vectors(vectors)
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found, torch.tensor([[0.0, 0.0], [0.6, 0.8], [0.6, 0.8]]).half(), rtol=0, atol=0.01)
+    found.sum().backward()
+    assert vectors.grad is not None
+    assert vectors.grad.isfinite().all()

@@ -78,3 +78,25 @@ def test_references_of_other_classes(tmp_path: Path, class_list: Path) -> None:
     write_reference_set(tmp_path / "ref.npy", np.zeros((2, 4, 5)))
     with pytest.raises(DataFileError, match="holds references of 2 classes, the class list names 3"):
         convert(tmp_path / "ref.npy", tmp_path / "ref.parquet", class_list)
+
+
+@pytest.mark.parametrize("target", ["all.npy", "all.tsv", "all.parquet"])
+def test_a_source_without_a_usable_row_is_an_error(tmp_path: Path, class_list: Path, target: str) -> None:
+    (tmp_path / "a.tsv").write_text("x\tzebra\t1,2\n", encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"a\.tsv: no row could be used; nothing is written: 1 of 1 rows skipped"):
+        convert_file(tmp_path / "a.tsv", tmp_path / target, class_list, BadRows("skip"), kind="all")
+    assert not (tmp_path / target).exists()
+
+
+def test_safetensors_without_references_are_named(tmp_path: Path, class_list: Path) -> None:
+    from safetensors.numpy import save_file
+
+    source = tmp_path / "x.safetensors"
+    with pytest.raises(DataFileError, match=r"x\.safetensors: is not a whole \.safetensors file"):
+        convert(source, tmp_path / "ref.npy", class_list)
+    source.write_bytes(b"junk")
+    with pytest.raises(DataFileError, match=r"is not a whole \.safetensors file"):
+        convert(source, tmp_path / "ref.npy", class_list)
+    save_file({"weights": np.zeros(3)}, source)
+    with pytest.raises(DataFileError, match="holds no references"):
+        convert(source, tmp_path / "ref.npy", class_list)

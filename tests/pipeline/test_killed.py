@@ -14,7 +14,7 @@ from noisette.pipeline.workspace import SETTINGS_FILE, Workspace
 from tests.pipeline.conftest import Files
 
 SCRIPT = Path(__file__).with_name("killed.py")
-SAMPLED = 4  # kills a step in this test; `benchmarks/killed.py` tries every flush
+SAMPLED = 4  # kills a step here; `benchmarks/killed.py` tries every flush of every step
 
 
 def noisette(kill_at: int, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -244,3 +244,9 @@ def test_damaged_tables_are_named(tmp_path: Path, damage: Any, message: str) -> 
     damage(write(tmp_path))
     with pytest.raises(DataFileError, match=message):
         ParquetTable(tmp_path)
+
+
+def test_a_table_of_no_features_is_refused(tmp_path: Path) -> None:
+    # Parquet writers divide by the width: without this the process dies of it.
+    with pytest.raises(ShapeError, match="at least one feature a row"):
+        write_feature_table(tmp_path, [(["train"], ["a"], np.empty((1, 0), dtype=np.float32))])

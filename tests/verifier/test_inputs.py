@@ -92,3 +92,13 @@ def test_a_number_that_is_not_finite_is_named_by_its_row() -> None:
     block[1, 1] = np.inf
     with pytest.raises(InvalidInputError, match="but row 41 has NaN or infinity"):
         check_finite(block, range(40, 43))
+
+
+def test_a_right_class_without_samples_gives_no_pair() -> None:
+    pairs = check(correct_labels=[-1, 2, -1], class_names=["a", "b", "empty"]).pairs()
+    assert pairs.labels.tolist() == [0, 1]
+
+
+def test_features_without_columns() -> None:
+    with pytest.raises(ShapeError, match=r"`features` must have shape \(N, D\) with D >= 1, got \(3, 0\)"):
+        check(features=np.ones((3, 0)))

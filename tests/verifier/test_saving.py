@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from noisette.errors import DataFileError, NotFittedError
 from noisette.verifier.baselines.average import AverageVerifier
+from noisette.verifier.baselines.knn import KNNVerifier
 from noisette.verifier.saving import VERIFIERS, load_verifier, verifier_class
 from tests.contracts.verifier_problems import make_problem
 
@@ -98,3 +99,21 @@ def test_a_verifier_by_its_name() -> None:
     assert "cleannet" in VERIFIERS
     with pytest.raises(KeyError):
         verifier_class("unheard-of")
+
+
+def test_a_verifier_made_with_a_generator_is_saved_again_to_the_same_bytes(tmp_path: Path) -> None:
+    problem = make_problem()
+    verifier = AverageVerifier(random_state=np.random.default_rng(7))
+    verifier.fit(problem.features, problem.given, problem.verified).save(tmp_path / "first")
+    load_verifier(tmp_path / "first").save(tmp_path / "second")
+    first, second = ((tmp_path / name / "verifier.json").read_bytes() for name in ("first", "second"))
+    assert first == second
+
+
+def test_settings_and_class_names_may_be_numbers_of_numpy(tmp_path: Path) -> None:
+    problem = make_problem()
+    verifier = KNNVerifier(num_neighbors=np.arange(9)[5], random_state=np.arange(4)[3])
+    verifier.fit(problem.features, problem.given, problem.verified, class_names=np.arange(6))  # type: ignore[arg-type]
+    verifier.save(tmp_path / "x")
+    assert load_verifier(tmp_path / "x").settings() == verifier.settings()
+    assert verifier.settings()["random_state"] == 3

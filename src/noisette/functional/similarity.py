@@ -25,6 +25,8 @@ def unit_vectors(vectors: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
+    if vectors.dtype == torch.float16:  # it holds neither MIN_SQUARE nor the square of a length above 256
+        return unit_vectors(vectors.float()).half()
     squares = vectors.square().sum(dim=-1, keepdim=True)
     tiny = squares < MIN_SQUARE
     scale = squares.masked_fill(tiny, MIN_SQUARE).rsqrt()

@@ -38,7 +38,9 @@ def as_numpy(values: ArrayLike) -> npt.NDArray[Any]:
     """Give `values` as a numpy array, without a copy where possible and without importing torch."""
     detach = getattr(values, "detach", None)
     if detach is not None:
-        values = detach().cpu().numpy()
+        tensor = detach().cpu()
+        # numpy has no bfloat16; every one of its numbers is a float32.
+        values = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     return np.asarray(values)
 
 

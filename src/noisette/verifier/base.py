@@ -85,7 +85,8 @@ class Verifier(ABC):
 
     def settings(self) -> dict[str, Any]:
         """Constructor arguments (JSON values) that make an equal, unfitted verifier."""
-        return {"random_state": self.random_state if isinstance(self.random_state, int) else None}
+        is_seed = isinstance(self.random_state, int | np.integer)
+        return {"random_state": int(self.random_state) if is_seed else None}
 
     def _natural_threshold(self) -> float | None:
         """Threshold that holds without any verification label, where the method has one."""

@@ -88,9 +88,14 @@ class TrainingData:
         return None if self.pred_probs is None else self.pred_probs[rows]
 
     def pairs(self) -> VerifiedPairs:
-        """Give the pairs to learn from: one a verified row, and one more for each corrected label."""
+        """Give the pairs to learn from: one a verified row, and one more for each corrected label.
+
+        A right class that no sample carries has nothing that a row could be compared with, so it gives no pair.
+        """
         rows = self.verified_rows
-        corrected = rows[(self.verification_labels[rows] == MISLABELLED) & (self.correct_labels[rows] >= 0)]
+        right = self.correct_labels[rows]
+        comparable = (right >= 0) & (self.class_counts[right] > 0)
+        corrected = rows[(self.verification_labels[rows] == MISLABELLED) & comparable]
         return VerifiedPairs(
             np.concatenate([rows, corrected]),
             np.concatenate([self.given_labels[rows], self.correct_labels[corrected]]),
@@ -136,6 +141,8 @@ def check_training_data(
     size = table.num_rows
     if size == 0:
         raise InvalidInputError("`features` has no rows; a verifier needs at least one sample")
+    if table.num_features == 0:
+        raise ShapeError(f"`features` must have shape (N, D) with D >= 1, got ({size}, 0); give one column a feature")
     given = int_vector(given_labels, size, "given_labels")
     names = _class_names(given, class_names if class_names is not None else table.class_names)
     check_labels(given, len(names), "given_labels")

@@ -65,7 +65,7 @@ def save_verifier(verifier: Verifier, path: Path) -> None:
     }
     with atomic_folder(path) as folder:
         save_file({k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}, folder / "arrays.safetensors")
-        text = json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        text = json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False, default=_plain) + "\n"
         (folder / "verifier.json").write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -85,7 +85,9 @@ def load_verifier(path: str | Path) -> Verifier:
 
 
 def _rebuild(about: dict[str, Any], arrays: Arrays) -> Verifier:
-    settings = {k: v for k, v in about["settings"].items() if not (k == "random_state" and v is None)}
+    settings = dict(about["settings"])
+    if settings["random_state"] is None:  # it was a generator, whose state is not kept; saved again it is none once more
+        settings["random_state"] = np.random.default_rng(0)
     verifier = verifier_class(about["verifier"])(**settings)
     verifier.class_names, verifier.num_features = tuple(about["class_names"]), int(about["num_features"])
     verifier.class_counts = arrays["class_counts"]
@@ -129,6 +131,13 @@ def _about(path: Path) -> dict[str, Any]:
 
 def _not_a_verifier(path: Path, error: Exception) -> DataFileError:
     return DataFileError(path, f"is not a saved verifier ({error}); save one with `Verifier.save`")
+
+
+def _plain(value: Any) -> Any:
+    """Give a number of numpy's, such as a setting that came out of an array, as JSON takes it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _scorers(verifier: Verifier) -> dict[str, Scorer]:
