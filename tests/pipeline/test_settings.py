@@ -7,13 +7,16 @@ from noisette.errors import DataFileError
 from noisette.pipeline.settings import Settings, read_settings, write_settings
 
 
-def changed(value: object) -> object:
+def changed(name: str, value: object) -> object:
+    other = {"on_error": "stop", "weights": "hard", "max_bad": 0.5, "weight_floor": 0.25}
+    if name in other:
+        return other[name]
     if isinstance(value, bool):
         return not value
     if isinstance(value, tuple):
         return (*value, "naïve")
     if isinstance(value, str):
-        return value + ' "quoted" \\ é'
+        return value + ' "quoted" \\ é \n \x7f'
     assert isinstance(value, int | float)
     return value + 1
 
@@ -22,7 +25,7 @@ def test_every_setting_survives_a_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "noisette.toml"
     for section in dataclasses.fields(Settings):
         for field in dataclasses.fields(getattr(Settings(), section.name)):
-            value = changed(getattr(getattr(Settings(), section.name), field.name))
+            value = changed(field.name, getattr(getattr(Settings(), section.name), field.name))
             settings = Settings().with_options(**{section.name: {field.name: value}})
             assert settings != Settings()
             write_settings(path, settings)
@@ -44,6 +47,13 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
         ("[references]\nnum_references = true", "`references.num_references` must be int, got True"),
         ("[detect]\ncandidates = ['a', 3]", r"`detect.candidates` must be a list of strings, got \['a', 3\]"),
         ("[detect", "is not valid TOML"),
+        ("[detect]\nweights = 'softer'", "`detect.weights` must be soft or hard, got 'softer'"),
+        ("[input]\non_error = 'cry'", "`input.on_error` must be skip or stop, got 'cry'"),
+        ("[input]\nmax_bad = nan", "`input.max_bad` must be between 0 and 1, got nan"),
+        ("[detect]\nweight_floor = -3", "`detect.weight_floor` must be between 0 and 1, got -3.0"),
+        ("[detect]\ncandidates = []", "`detect.candidates` must name at least one verifier"),
+        ("[references]\nnum_references = 0", "`references.num_references` must be at least 1, got 0"),
+        ("[project]\nrandom_state = -1", "`project.random_state` must be at least 0, got -1"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -19,6 +19,7 @@ from noisette.data.rows import (
     parse_class,
     parse_verification_label,
 )
+from noisette.errors import DataFileError
 from noisette.types import BadRows, Float32Array, IntArray
 
 _FLOAT32 = np.dtype(np.float32)
@@ -93,6 +94,8 @@ class RowChecker:
         """Cast to (B, D) float32; rows in `problems` hold anything."""
         if not isinstance(values, np.ndarray) or values.shape[1] != (self.num_features or values.shape[1]):
             return self._ragged_features(values, problems)
+        if values.shape[1] == 0:
+            raise DataFileError(self.path, "has no features: every row is empty")
         self.num_features = values.shape[1]
         with np.errstate(over="ignore"):
             features: Float32Array = values.astype(np.float32, copy=not values.flags.writeable)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from noisette.data import (
@@ -57,7 +58,9 @@ def convert_file(
     if kind not in KINDS:
         raise InvalidInputError(f"`kind` must be one of {', '.join(KINDS)}, got {kind!r}")
     class_names = read_class_list(class_list)
-    batches = _counted(_read(source, kind, class_names, bad_rows, allow_pickle, target.suffix), progress)
+    batches = _counted(
+        _read(source, kind, class_names, bad_rows, allow_pickle, target.suffix), source, bad_rows, progress
+    )
     if target.suffix == ".parquet":
         return write_feature_file(target, batches)
     if target.suffix == ".tsv":
@@ -96,10 +99,21 @@ def _read(
 
 def _references(source: Path, num_classes: int) -> list[np.ndarray]:
     """Read the references of each class; rows of NaN stand for references that a small class does not have."""
-    values = load_file(source)["references"] if source.suffix == ".safetensors" else read_reference_set(source)
+    values = _own_references(source) if source.suffix == ".safetensors" else read_reference_set(source)
     if len(values) != num_classes:
         raise DataFileError(source, f"holds references of {len(values)} classes, the class list names {num_classes}")
     return [block[np.isfinite(block).all(axis=1)] for block in values]
+
+
+def _own_references(source: Path) -> np.ndarray:
+    try:
+        arrays = load_file(source)
+    except (OSError, SafetensorError) as error:
+        raise DataFileError(source, f"is not a whole .safetensors file ({error})") from error
+    if "references" not in arrays:
+        raise DataFileError(source, "holds no references; `noisette references` writes them")
+    references: np.ndarray = arrays["references"]
+    return references
 
 
 def _iter_classes(per_class: list[np.ndarray]) -> Iterator[FeatureBatch]:
@@ -113,12 +127,15 @@ def _batch(features: np.ndarray, given: IntArray, verified: IntArray | None, pre
     return FeatureBatch(keys, features, given, verified, np.arange(1, len(keys) + 1), None)
 
 
-def _counted(batches: Iterator[FeatureBatch], progress: Progress) -> Iterator[FeatureBatch]:
+def _counted(batches: Iterator[FeatureBatch], source: Path, bad: BadRows, progress: Progress) -> Iterator[FeatureBatch]:
+    """Report progress; a source without a usable row is an error, before an empty target is written."""
     rows = 0
     for batch in batches:
         rows += len(batch.keys)
         yield batch
         progress("convert", rows, 0)
+    if not rows:
+        raise DataFileError(source, f"no row could be used; nothing is written: {bad.summary()}")
 
 
 def _write_array(target: Path, kind: str, batches: list[FeatureBatch], num_classes: int) -> int:

@@ -50,7 +50,7 @@ def score_file(
         progress: called with the number of rows scored.
 
     Raises:
-        DataFileError: a file cannot be read, or has no given labels.
+        DataFileError: a file cannot be read, has no given labels, or no row that can be scored.
     """
     verifier = load_verifier(verifier_path)
     bad = BadRows(on_error="skip") if bad_rows is None else bad_rows
@@ -65,6 +65,8 @@ def score_file(
             if verifier.rules.threshold is not None:
                 num_issues += int((~verifier.verdict_of_scores(scores)).sum())
             progress("score", num_rows, 0)
+        if num_rows == 0:
+            raise DataFileError(features, f"no row could be scored; nothing is written: {bad.summary()}")
     return Scored(num_rows, None if verifier.rules.threshold is None else num_issues, bad)
 
 

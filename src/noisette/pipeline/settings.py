@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,16 @@ from noisette.errors import DataFileError, InvalidInputError
 from noisette.files import atomic_open
 
 _Section = TypeVar("_Section")
+
+_CHOICES = {"input.on_error": ("skip", "stop"), "detect.weights": ("soft", "hard")}
+_RANGES = {
+    "project.random_state": (0, math.inf),
+    "input.max_bad": (0, 1),
+    "references.num_references": (1, math.inf),
+    "detect.num_steps": (0, math.inf),
+    "detect.weight_floor": (0, 1),
+    "report.num_suspicious": (0, math.inf),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +120,9 @@ def write_settings(path: Path, settings: Settings) -> None:
         for section, values in settings.to_json().items():
             file.write(f"\n[{section}]\n")
             for name, value in values.items():
-                # TOML and JSON agree on strings, numbers, booleans and lists of them.
-                file.write(f"{name} = {json.dumps(value, ensure_ascii=False)}\n")
+                # TOML and JSON agree on strings (but for the character 7F), numbers, booleans and lists of them.
+                text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+                file.write(f"{name} = {text}\n")
 
 
 def _from_table(kind: type[_Section], values: dict[str, Any], where: str) -> _Section:
@@ -118,7 +130,22 @@ def _from_table(kind: type[_Section], values: dict[str, Any], where: str) -> _Se
     unknown = sorted(set(values) - set(types))
     if unknown:
         raise InvalidInputError(f"unknown setting `{where}{unknown[0]}`; known are {', '.join(sorted(types))}")
-    return kind(**{name: _value(types[name], value, where + name) for name, value in values.items()})
+    found = {name: _value(types[name], value, where + name) for name, value in values.items()}
+    for name, value in found.items():
+        _check(where + name, value)
+    return kind(**found)
+
+
+def _check(name: str, value: Any) -> None:
+    """Check the values that the type alone does not."""
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise InvalidInputError(f"`{name}` must be {' or '.join(_CHOICES[name])}, got {value!r}")
+    low, high = _RANGES.get(name, (-math.inf, math.inf))
+    if name in _RANGES and not low <= value <= high:
+        wanted = f"at least {low}" if high == math.inf else f"between {low} and {high}"
+        raise InvalidInputError(f"`{name}` must be {wanted}, got {value!r}")
+    if name == "detect.candidates" and not value:
+        raise InvalidInputError("`detect.candidates` must name at least one verifier, got none")
 
 
 def _value(kind: Any, value: Any, name: str) -> Any:

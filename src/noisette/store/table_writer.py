@@ -119,6 +119,8 @@ def _check_batch(splits: list[str], keys: list[str], features: Float32Array, num
     if features.ndim != 2 or not len(splits) == len(keys) == len(features):
         got = f"{len(splits)}, {len(keys)} and {features.shape}"
         raise ShapeError(f"a batch must hold B splits, B keys and (B, D) features, got {got}")
+    if features.shape[1] == 0:
+        raise ShapeError("a batch must have at least one feature a row, got none")
     if num_features is not None and features.shape[1] != num_features:
         raise ShapeError(f"every batch must have {num_features} features a row, got {features.shape[1]}")
     return int(features.shape[1])
