@@ -3,7 +3,7 @@
 Command:  python benchmarks/killed.py --output runs/killed      Cost: ten minutes of one core. --smoke: one kill a step.
 A step writes under a temporary name, flushes, renames: each flush is a moment at which a kill leaves the most behind.
 The database of decisions is compared by the decisions in force (its own kill test is in tests/store), everything else
-byte by byte. Rival: a step that writes in place, which a kill at any of these moments leaves half written: a ratio of 0.
+byte by byte. Rival: a step that writes in place, half written after a kill at any of these moments: a ratio of 0.
 """
 
 from __future__ import annotations

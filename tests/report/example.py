@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from noisette.report import ReportData, SuspiciousSample, VerifierResult
+from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult
 from noisette.scores.decisions import label_scores
 from noisette.scores.noise_rates import estimate_noise_rates
 from noisette.scores.weights import summarize_weights
@@ -70,7 +70,7 @@ def make_report(
             label_quality=float(quality[i]),
             suggested_probability=float(1 - quality[i]),
             score=float(scores[i]),
-            held_out_score=0.25,
+            held_out=HeldOutPair("cleannet", 0.31, 0.25),
             verification_label=int(truth[i]),
             image=picture(shade=int(i) % 256) if images else None,
         )

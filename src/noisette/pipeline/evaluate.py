@@ -24,7 +24,7 @@ from noisette.types import IntArray, Progress, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.evaluation import Detection, evaluate_scores
 from noisette.verifier.held_out import HeldOutReport, held_out_classes
-from noisette.verifier.saving import load_rules
+from noisette.verifier.saving import VERIFIERS, load_rules
 
 AUTO = "auto"
 
@@ -83,6 +83,9 @@ def evaluate_held_out(
     """
     labelled = load_labelled(workspace)
     names = tuple(verifiers) or ran_verifiers(workspace)
+    unknown = [name for name in names if name not in VERIFIERS]
+    if unknown:
+        raise InvalidInputError(f"`verifiers` must be among {', '.join(sorted(VERIFIERS))}, got {unknown[0]!r}")
     arguments: dict[str, Any] = labelled.fit_arguments()
     classes = _held_out_classes(held_out, labelled, workspace.settings.project.random_state)
     run = partial(held_out_classes, held_out=classes, random_state=workspace.settings.project.random_state)
@@ -97,8 +100,9 @@ def evaluate_held_out(
 
 
 def ran_verifiers(workspace: Workspace) -> tuple[str, ...]:
-    """Give the names of the verifiers that `detect` measured."""
-    return tuple(row["name"] for row in detection_of(workspace)["measured"])
+    """Give the names of the verifiers that `detect` measured; without verification labels the one it took."""
+    found = detection_of(workspace)
+    return tuple(row["name"] for row in found["measured"]) or (str(found["chosen"]),)
 
 
 def _maker(workspace: Workspace, name: str, progress: Progress) -> Callable[[], Verifier]:
@@ -164,9 +168,7 @@ def _keep(workspace: Workspace, report: HeldOutReport, labelled: LabelledFeature
     kept = {
         "held_out": [labelled.class_names[i] for i in report.held_out],
         "rows": {row.name: dataclasses.asdict(row) for row in report.rows},
-        "samples": {
-            labelled.keys[sample.row]: [sample.all_verified, sample.class_held_out] for sample in report.samples
-        },
+        "samples": [dataclasses.asdict(sample) | {"key": labelled.keys[sample.row]} for sample in report.samples],
     }
     with atomic_open(workspace.held_out) as file:
         json.dump(kept, file, indent=2, ensure_ascii=False)

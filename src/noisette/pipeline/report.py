@@ -16,7 +16,7 @@ from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
 from noisette.pipeline.score_tables import ScoreTable, read_scores
 from noisette.pipeline.workspace import Workspace
-from noisette.report import ReportData, SuspiciousSample, VerifierResult, write_report
+from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult, write_report
 from noisette.scores.noise_rates import estimate_noise_rates
 from noisette.scores.weights import summarize_weights
 from noisette.types import Progress, silent
@@ -25,8 +25,7 @@ from noisette.verifier.saving import load_rules
 
 VERSIONS_SHOWN = ("noisette", "torch", "numpy", "scikit-learn")
 NEXT_REASON = (
-    "Write quality, verdict and training weight of every label to a table. Check the most suspicious ones, bring the "
-    "answers back with noisette labels import, and run again."
+    "Look at the most suspicious labels first. Bring your answers back with noisette labels import, and run again."
 )
 MAX_IMAGE_BYTES = 20_000_000
 
@@ -78,7 +77,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         score_name=table.score_name,
         evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
         samples=_suspicious(workspace, table, labelled, held_out),
-        settings=_flat_settings(workspace),
+        settings=_flat_settings(workspace, detection),
         versions={name: version(name) for name in VERSIONS_SHOWN},
         notes=detection["notes"],
         next_step="noisette export labels.csv",
@@ -123,7 +122,10 @@ def _suspicious(
     ranking = scores.score if np.isnan(scores.label_quality).all() else scores.label_quality
     unchecked = np.flatnonzero(labelled.verification_labels < 0)
     worst = unchecked[np.argsort(ranking[unchecked], kind="stable")][: workspace.settings.report.num_suspicious]
-    held_out_scores = held_out.get("samples", {})
+    held_out_pairs = {
+        sample["key"]: HeldOutPair(sample["name"], sample["all_verified"], sample["class_held_out"])
+        for sample in held_out.get("samples", ())
+    }
     return [
         SuspiciousSample(
             key=table.keys[i],
@@ -132,7 +134,7 @@ def _suspicious(
             label_quality=float(scores.label_quality[i]),
             suggested_probability=float(scores.suggested_probability[i]),
             score=float(scores.score[i]),
-            held_out_score=held_out_scores.get(table.keys[i], (float("nan"),) * 2)[1],
+            held_out=held_out_pairs.get(table.keys[i]),
             image=_image(workspace, labelled.uris[i]),
         )
         for i in worst.tolist()
@@ -149,8 +151,9 @@ def _image(workspace: Workspace, uri: str) -> bytes | None:
     return path.read_bytes()
 
 
-def _flat_settings(workspace: Workspace) -> dict[str, object]:
-    sections = workspace.settings.to_json()
+def _flat_settings(workspace: Workspace, detection: dict[str, Any]) -> dict[str, object]:
+    """Give every setting; those of detection as they were when it ran, whatever `noisette.toml` says today."""
+    sections = workspace.settings.to_json() | detection.get("settings", {})
     return {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
 
 

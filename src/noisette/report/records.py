@@ -44,6 +44,15 @@ class VerifierResult:
     verification_labels: IntArray | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HeldOutPair:
+    """Two scores of one sample by one verifier: all classes verified, and the sample's class held out."""
+
+    verifier: str
+    all_verified: float
+    class_held_out: float
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SuspiciousSample:
     """One sample of the gallery.
@@ -56,7 +65,7 @@ class SuspiciousSample:
         suggested_probability: in [0, 1]; NaN = not known.
         verification_label: 1 correct, 0 mislabelled, -1 unverified.
         score: raw score (similarity) by a verifier that knows all verified classes; NaN = not shown.
-        held_out_score: the same with the verification labels of this class held out; NaN = not shown.
+        held_out: scores of one verifier with and without this class's verification labels; None = not shown.
         image: the bytes of an image file of any size; a thumbnail of it is put into the page.
     """
 
@@ -67,7 +76,7 @@ class SuspiciousSample:
     suggested_probability: float = _NAN
     verification_label: int = -1
     score: float = _NAN
-    held_out_score: float = _NAN
+    held_out: HeldOutPair | None = None
     image: bytes | None = None
 
 
