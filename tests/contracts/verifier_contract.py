@@ -242,6 +242,15 @@ class VerifierContract:
         assert some.rules.relabel.none_rate == 0
         assert np.isfinite(some.score_samples(problem.features, problem.given)).all()
 
+    def test_a_right_class_without_samples_is_no_obstacle(self, problem: Problem) -> None:
+        correct = np.where(problem.verified == 0, K, -1)
+        verifier = self.make()
+        verifier.fit(
+            problem.features, problem.given, problem.verified, correct_labels=correct, class_names=[*"abcdefg"]
+        )
+        assert np.isfinite(verifier.score_samples(problem.features, problem.given)).all()
+        assert K not in verifier.suggest_labels(problem.features, problem.given)[0]
+
     def test_constant_features(self, problem: Problem) -> None:
         ones = np.ones_like(problem.features)
         assert np.isfinite(self.scores(Problem(ones, problem.given, problem.truth, problem.verified))).all()
