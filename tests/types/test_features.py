@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
@@ -50,3 +52,9 @@ def test_generators() -> None:
     rng = np.random.default_rng(1)
     assert as_generator(rng) is rng
     assert as_generator(7).integers(100) == np.random.default_rng(7).integers(100)
+
+
+def test_tensors_of_bfloat16_come_as_float32() -> None:
+    values = as_numpy(torch.tensor([1.5, -2.0], dtype=torch.bfloat16, requires_grad=True))
+    assert values.dtype == np.float32
+    assert values.tolist() == [1.5, -2.0]
