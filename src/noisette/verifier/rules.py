@@ -11,9 +11,12 @@ from noisette.errors import NotVerifiedError
 from noisette.scores.calibration import PlattCalibrator, fit_calibrator
 from noisette.scores.relabel import RelabelRule, fit_relabel_rule
 from noisette.scores.thresholds import choose_threshold
-from noisette.types import BoolArray, Float64Array
+from noisette.types import BoolArray, Float64Array, IntArray
 from noisette.verifier.crossfit import CrossFit
 from noisette.verifier.inputs import Query, TrainingData
+
+MAX_CLASS_SCORES = 1 << 21
+"""Class scores that the relabel rule, a single number, is learned from: 2,000 rows of 1,000 classes say enough."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,19 @@ def learn_rules(models: CrossFit, data: TrainingData, verified: Query) -> Decisi
     correct = data.correct_labels[data.verified_rows]
     scores = models.score(verified)
     right = np.where(targets == 1, verified.given_labels, correct)
-    known = np.flatnonzero(right >= 0)
+    known = _evenly(np.flatnonzero(right >= 0), MAX_CLASS_SCORES // data.num_classes)
     class_scores = models.score_classes(verified.where(known)) if known.size else _no_rows(data.num_classes)
     return DecisionRules(
         choose_threshold(scores, targets, verified.given_labels),
         fit_calibrator(scores, targets),
         fit_relabel_rule(class_scores, right[known], correct[targets == 0]),
     )
+
+
+def _evenly(rows: IntArray, limit: int) -> IntArray:
+    """Give at most `limit` (at least 1) of the rows, evenly spread over them."""
+    limit = max(1, limit)
+    return rows if rows.size <= limit else rows[np.arange(limit) * rows.size // limit]
 
 
 def _no_rows(num_classes: int) -> Float64Array:
