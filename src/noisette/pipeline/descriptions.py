@@ -14,7 +14,7 @@ def about_references(workspace: Workspace, inputs: dict[str, str]) -> dict[str, 
     """Describe what makes the references: decisions play no part."""
     settings = dataclasses.asdict(workspace.settings.references) | dataclasses.asdict(workspace.settings.project)
     settings.pop("title")
-    return about_step("references", settings, {name: inputs[name] for name in ("samples", "features")})
+    return about_step("references", settings, {name: inputs[name] for name in ("classes", "samples", "features")})
 
 
 def about_fit(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from noisette.errors import InvalidInputError
+from noisette.errors import DataFileError, InvalidInputError
 from noisette.files import atomic_open
 from noisette.pipeline.descriptions import about_detection, about_scores
 from noisette.pipeline.fitting import fitted_verifier
@@ -78,9 +78,15 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         (*labelled.notes, *notes),
     )
     with atomic_open(workspace.detection) as file:
-        json.dump(result.to_json(), file, indent=2, ensure_ascii=False)
+        json.dump(result.to_json() | {"settings": _used_settings(workspace)}, file, indent=2, ensure_ascii=False)
     record(workspace.detection, about_detection(workspace, names, inputs))
     return result
+
+
+def _used_settings(workspace: Workspace) -> dict[str, Any]:
+    """Give the settings behind the result, options of the command included; a report shows these."""
+    sections = workspace.settings.to_json()
+    return {name: sections[name] for name in ("references", "detect")}
 
 
 def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -92,13 +98,16 @@ def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[
         raise InvalidInputError(f"`verifier` must be auto or one of {', '.join(sorted(VERIFIERS))}, got {unknown[0]!r}")
     if _is_verified(labelled):
         return names, ()
+    none = "no verification labels"
+    if (labelled.verification_labels[~labelled.is_evaluation] >= 0).any():
+        none = "verification labels of one kind only, correct or mislabelled, where both are needed"
     note = (
-        "no verification labels: labels are ranked by how far a classifier trained on the given labels disagrees; "
+        f"{none}: labels are ranked by how far a classifier trained on the given labels disagrees; "
         "check some labels, import them with `noisette labels import`, and detect again"
     )
     if wanted == "auto":
         return (WITHOUT_LABELS,), (note,)
-    return names, ("no verification labels: scores rank the labels, but there is no calibrated probability",)
+    return names, (f"{none}: scores rank the labels, but there is no calibrated probability",)
 
 
 def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatures) -> Detection:
@@ -182,7 +191,11 @@ def detection_of(workspace: Workspace) -> dict[str, Any]:
 
     Raises:
         WorkspaceError: `detect` has not been run.
+        DataFileError: the file is damaged.
     """
     path: Path = workspace.need(workspace.detection, "noisette detect")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataFileError(path, f"is damaged ({error}); run `noisette detect` again") from error
     return found

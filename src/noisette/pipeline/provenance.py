@@ -43,8 +43,9 @@ def state_of(path: Path, about: dict[str, Any]) -> tuple[State, str]:
 
 
 def input_hashes(workspace: Workspace) -> dict[str, str]:
-    """Hash what people put into the workspace: samples, features, decisions."""
+    """Hash what people put into the workspace: class names, samples, features, decisions."""
     return {
+        "classes": file_hash(workspace.classes),
         "samples": file_hash(workspace.samples),
         "features": ParquetTable(workspace.features).content_hash,
         "decisions": _decisions_hash(workspace),

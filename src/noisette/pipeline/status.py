@@ -59,6 +59,8 @@ def workspace_status(workspace: Workspace) -> Status:
             found.append(Artifact(_relative(workspace, workspace.scores(name)), "missing", ""))
     if all(workspace.scores(name).exists() for name in names):
         look(workspace.detection, about_detection(workspace, names, inputs))
+    elif workspace.detection.exists():
+        found.append(Artifact(_relative(workspace, workspace.detection), "stale", "verifiers changed"))
     else:
         found.append(Artifact(_relative(workspace, workspace.detection), "missing", ""))
     if workspace.detection.exists():
