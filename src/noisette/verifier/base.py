@@ -85,8 +85,8 @@ class Verifier(ABC):
 
     def settings(self) -> dict[str, Any]:
         """Constructor arguments (JSON values) that make an equal, unfitted verifier."""
-        is_seed = isinstance(self.random_state, int | np.integer)
-        return {"random_state": int(self.random_state) if is_seed else None}
+        seed = None if isinstance(self.random_state, np.random.Generator) else self.random_state
+        return {"random_state": None if seed is None else int(seed)}  # an integer may be one of numpy's
 
     def _natural_threshold(self) -> float | None:
         """Threshold that holds without any verification label, where the method has one."""

@@ -86,9 +86,7 @@ def load_verifier(path: str | Path) -> Verifier:
 
 def _rebuild(about: dict[str, Any], arrays: Arrays) -> Verifier:
     settings = dict(about["settings"])
-    if (
-        settings["random_state"] is None
-    ):  # it was a generator, whose state is not kept; saved again it is none once more
+    if settings["random_state"] is None:  # a generator's state is not kept; another one is saved as None again
         settings["random_state"] = np.random.default_rng(0)
     verifier = verifier_class(about["verifier"])(**settings)
     verifier.class_names, verifier.num_features = tuple(about["class_names"]), int(about["num_features"])
