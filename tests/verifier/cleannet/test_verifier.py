@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from noisette import CleanNetVerifier, load_verifier
+from noisette import CleanNetVerifier, find_references, load_verifier
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.types import Float32Array, IntArray
 from noisette.verifier.cleannet.normalization import NORMALIZATIONS
@@ -154,6 +154,17 @@ def test_a_large_table_is_sampled_evenly() -> None:
     assert (np.diff(rows) > 0).all()
     assert not np.isin(rows, [6, 8]).any()
     np.testing.assert_array_equal(given[rows], samples.unverified.labels.numpy())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_unverified_row_is_named_where_the_references_are_given(data: NoisyData, bad: float) -> None:
+    references = find_references(data.features, data.given, 6, 4)
+    features, verification = data.features.copy(), data.verified(0.5, 6)
+    row = int(np.flatnonzero(verification < 0)[0])
+    features[row, 1] = bad
+    verifier = CleanNetVerifier(4, recipe=QUICK, references=references)
+    with pytest.raises(InvalidInputError, match=f"`features` must hold finite numbers, but row {row} has NaN"):
+        verifier.fit(features, data.given, verification)
 
 
 def test_progress_is_told(data: NoisyData) -> None:

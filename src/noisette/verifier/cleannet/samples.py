@@ -11,7 +11,7 @@ from torch import Tensor
 
 from noisette.types import UNVERIFIED, IntArray
 from noisette.verifier.cleannet.batches import Pairs, to_tensor
-from noisette.verifier.inputs import TrainingData, VerifiedPairs
+from noisette.verifier.inputs import TrainingData, VerifiedPairs, check_finite
 
 MAX_UNVERIFIED_NUMBERS = 1 << 25
 """Numbers in the sample of unverified rows: 128 MB of float32, or 87,000 rows of 384 numbers."""
@@ -55,10 +55,12 @@ def take_samples(data: TrainingData, rng: np.random.Generator, max_numbers: int 
         unverified = _even_sample(unverified, data.given_labels[unverified], room, rng)
     rows = data.verified_rows
     labels = torch.from_numpy(data.given_labels[unverified])
+    features = data.table.take(unverified)
+    check_finite(features, unverified)  # one such row would make every weight NaN
     return Samples(
         to_tensor(data.table.take(rows)),
         torch.from_numpy(data.given_labels[rows]),
-        Pairs.unverified(to_tensor(data.table.take(unverified)), labels),
+        Pairs.unverified(to_tensor(features), labels),
         rows,
     )
 
