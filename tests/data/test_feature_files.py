@@ -225,3 +225,10 @@ def test_rows_of_no_features_are_an_error(tmp_path: Path) -> None:
     for name in ("f.npy", "f.npz"):
         with pytest.raises(DataFileError, match="has no features: every row is empty"):
             list(read_feature_file(tmp_path / name, BadRows()))
+
+
+@pytest.mark.parametrize("column", [{"features": [["x"], ["y"]]}, {"f0": ["x", "y"]}])
+def test_parquet_columns_of_text_are_no_features(tmp_path: Path, column: dict[str, Any]) -> None:
+    pq.write_table(pa.table({"key": ["a", "b"], **column}), tmp_path / "f.parquet")
+    with pytest.raises(DataFileError, match=r"column (features|f0) must hold (lists of )?numbers, got .*string"):
+        list(read_feature_file(tmp_path / "f.parquet", BadRows()))

@@ -36,14 +36,22 @@ def read_parquet(path: Path, batch_size: int) -> Iterator[RawRows]:
 def _feature_columns(path: Path, schema: pa.Schema, columns: dict[str, int]) -> list[str]:
     if "features" in columns:
         kind = schema.types[columns["features"]]
-        if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        if is_list and _is_number(kind.value_type):
             return [schema.names[columns["features"]]]
         raise DataFileError(path, f"column {schema.names[columns['features']]} must hold lists of numbers, got {kind}")
     numbered = sorted(filter(is_numbered_feature, schema.names), key=feature_number)
     if not numbered:
         got = ", ".join(schema.names)
         raise DataFileError(path, f"must have a list column `features` or number columns f0, f1, ..., got {got}")
+    for name in numbered:
+        if not _is_number(schema.field(name).type):
+            raise DataFileError(path, f"column {name} must hold numbers, got {schema.field(name).type}")
     return numbered
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind))
 
 
 def _raw(batch: pa.RecordBatch, features: list[str], columns: dict[str, str], start: int) -> RawRows:
