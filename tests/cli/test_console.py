@@ -68,3 +68,13 @@ def test_score_of_a_table_that_does_not_fit_fails_and_writes_nothing(
     assert done.exit_code == 1
     assert "narrow.npy: no row could be scored; nothing is written: " in done.stderr
     assert not (tmp_path / "s.tsv").exists()
+
+
+def test_lists_may_have_spaces_after_their_commas(workspace: Workspace) -> None:
+    assert noisette("run", "-w", workspace.root).exit_code == 0
+    done = noisette(
+        "evaluate", "-w", workspace.root, "--verifiers", "average, filtering", "--thresholds", "0.1, auto", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    names = ["average at 0.1", "average", "filtering at 0.1", "filtering"]
+    assert [row["name"] for row in json.loads(done.stdout)["cross_fitted"]] == names

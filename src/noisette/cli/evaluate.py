@@ -28,9 +28,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure verifiers on labels, or on whole classes, whose verification they had not seen."""
-    names = [name for name in verifiers.split(",") if name]
+    names = [name.strip() for name in verifiers.split(",") if name.strip()]
     if held_out is None:
-        _evaluate(workspace, thresholds.split(","), names, as_json)
+        _evaluate(workspace, [text.strip() for text in thresholds.split(",")], names, as_json)
     else:
         _evaluate_held_out(workspace, held_out, names, as_json)
 

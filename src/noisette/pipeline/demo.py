@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from noisette.errors import WorkspaceError
 from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.noise import inject_label_noise, noise_transition
@@ -21,6 +22,7 @@ from noisette.pipeline.report import make_report
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.settings import DetectSettings, Settings
 from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, create_workspace, open_workspace
+from noisette.store import read_samples
 from noisette.types import IntArray, Progress, Review, silent
 from noisette.verifier.saving import load_rules
 
@@ -74,12 +76,16 @@ class DemoResult:
 
 
 def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
-    """Make the demo's workspace in `root` (or take up the one there), run every step, compare with the truth."""
+    """Make the demo's workspace in `root` (or take up the one there), run every step, compare with the truth.
+
+    Raises:
+        WorkspaceError: `root` is a workspace of something else, which the demo leaves as it is.
+    """
     images, truth = _digits()
     given = _noisy_labels(truth)
     verified = _verified_rows(truth)
     if (root / SETTINGS_FILE).exists():
-        workspace = open_workspace(root)
+        workspace = _own(open_workspace(root), given)
     else:
         workspace = _create(root, images, given, truth, verified)
     found = detect(workspace, progress)
@@ -87,6 +93,15 @@ def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
     rows = tuple(_compare(workspace, name, truth, given, verified) for name in VERIFIERS)
     names = tuple(CLASS_NAMES[i] for i in VERIFIED_CLASSES)
     return DemoResult(truth.size, int((given != truth).sum()), verified.size, names, found.chosen, rows, report)
+
+
+def _own(workspace: Workspace, given: IntArray) -> Workspace:
+    """Give a workspace that the demo made; nobody's own data is to be touched."""
+    if workspace.class_names() != CLASS_NAMES or not np.array_equal(
+        read_samples(workspace.samples).given_labels, given
+    ):
+        raise WorkspaceError(f"{workspace.root} is a workspace of something else; name another folder for the demo")
+    return workspace
 
 
 def _digits() -> tuple[np.ndarray, IntArray]:
