@@ -106,3 +106,8 @@ def test_the_formula() -> None:
 def test_nothing_verified_is_an_error_with_a_remedy() -> None:
     with pytest.raises(NotVerifiedError, match="verify some labels first"):
         fit_calibrator(np.empty(0), np.empty(0, dtype=int))
+
+
+def test_scores_too_near_for_their_squares() -> None:
+    calibrator = fit_calibrator(np.array([0.0, 1e-286]), np.array([0, 1]))
+    np.testing.assert_allclose(calibrator(np.array([0.0, 1e-286])), 0.5, atol=1e-6)

@@ -55,7 +55,8 @@ def fit_calibrator(
         raise NotVerifiedError("calibration needs verified samples; verify some labels first")
     weight = np.ones(scores.size) if sample_weight is None else sample_weight
     # The deviation of equal numbers may come out as 1e-17 by rounding: then one different score would get certainty.
-    center, scale = float(np.mean(scores)), float(np.std(scores)) if np.ptp(scores) > 0 else 1.0
+    # That of numbers nearer than 1e-162 to each other is 0: their squares vanish.
+    center, scale = float(np.mean(scores)), (float(np.std(scores)) if np.ptp(scores) > 0 else 0.0) or 1.0
     standard = (scores - center) / scale
     num_correct = float(weight[verification_labels == 1].sum())
     num_wrong = float(weight[verification_labels == 0].sum())
