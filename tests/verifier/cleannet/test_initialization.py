@@ -21,7 +21,7 @@ def test_directions_whiten_and_put_what_separates_classes_first() -> None:
     labels = torch.arange(900) % 3
     features = torch.randn(900, 4, generator=seeded(), dtype=torch.float64) * torch.tensor([5.0, 1.0, 1.0, 1.0])
     features[:, 2] += 10.0 * (labels == 1)
-    directions = separating_directions(features, labels, shrinkage=0.0)
+    (directions,) = separating_directions(features, labels, [0.0])
     projected = features @ directions
     torch.testing.assert_close(torch.cov(projected.T), torch.eye(4, dtype=torch.float64))
     leading = directions[:, 0].abs() / directions[:, 0].norm()
@@ -65,3 +65,26 @@ def test_xavier_is_random_and_seeded() -> None:
     weights = [net.query_encoder.hidden.weight for net in nets]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_start_that_the_judge_likes_best_is_taken() -> None:
+    data = noisy_data(300, 12)
+    features, labels = torch.from_numpy(data.features), torch.from_numpy(data.given)
+    seen: list[CleanNet] = []
+
+    def judge(net: CleanNet) -> float:
+        seen.append(net)
+        return [1.0, 3.0, 2.0, 3.0][len(seen) - 1]
+
+    net = CleanNet(12, generator=seeded())
+    initialize(net, features, labels, DEFAULT, seeded(), judge)
+    assert len(seen) == 1 + len(DEFAULT.other_shrinkages)
+    torch.testing.assert_close(net.state_dict(), seen[1].state_dict(), rtol=0, atol=0)
+    assert not torch.equal(net.query_encoder.hidden.weight, seen[0].query_encoder.hidden.weight)
+
+
+def test_a_large_shrinkage_leaves_distances_as_they_are() -> None:
+    features = torch.randn(200, 6, generator=seeded(), dtype=torch.float64) * torch.arange(1.0, 7.0)
+    (directions,) = separating_directions(features, torch.arange(200) % 5, [1e9])
+    gram = directions @ directions.T
+    torch.testing.assert_close(gram / gram[0, 0], torch.eye(6, dtype=torch.float64), rtol=0, atol=1e-6)

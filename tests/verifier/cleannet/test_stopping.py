@@ -33,8 +33,15 @@ def test_the_fewest_of_the_best_are_taken() -> None:
 
 @pytest.mark.parametrize(("inside_share", "expected"), [(0.2, 0), (0.8, 50)])
 def test_each_side_counts_by_its_samples(inside_share: float, expected: int) -> None:
-    search = StopSearch(inside_share, outside={0: [GOOD], 50: [BAD]}, inside={0: [BAD], 50: [GOOD]})
+    rng = np.random.default_rng(0)
+    high, low = (Outlook(rng.normal(size=4000) + np.arange(4000) % 2 * gap, np.arange(4000) % 2) for gap in (1.0, 0.98))
+    search = StopSearch(inside_share, outside={0: [high], 50: [low]}, inside={0: [low], 50: [high]})
     assert search.best() == expected
+
+
+def test_what_costs_unverified_classes_much_is_not_taken() -> None:
+    search = StopSearch(0.9, outside={0: [GOOD], 50: [BAD]}, inside={0: [BAD], 50: [GOOD]})
+    assert search.best() == 0
 
 
 def test_folds_are_pooled() -> None:

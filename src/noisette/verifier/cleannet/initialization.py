@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -19,8 +23,9 @@ def initialize(
     labels: Int[Tensor, "N"],
     recipe: CleanNetRecipe,
     generator: torch.Generator,
+    judge: Callable[[CleanNet], float] | None = None,
 ) -> None:
-    """Fit the normalisation, and set the first weights as the recipe says; no verification label is looked at.
+    """Fit the normalisation, and set the first weights as the recipe says.
 
     Args:
         net: the network, changed in place.
@@ -28,6 +33,7 @@ def initialize(
         labels: their given labels.
         recipe: see its `initialization`.
         generator: draws the random weights.
+        judge: says how good a start is (high = good), to choose among the recipe's shrinkages; None takes the first.
     """
     net.fit_normalization(features)
     net.reset_parameters(generator)
@@ -36,27 +42,27 @@ def initialize(
     with torch.no_grad():
         normalized = net.normalize(features)
         if float((normalized - normalized[0]).abs().max()) > _SAME:  # features all alike point nowhere
-            directions = separating_directions(normalized, labels, recipe.whitening_shrinkage)
-            _start_from(net, directions, normalized, recipe)
+            _start_from_best(net, normalized, labels, recipe, judge)
 
 
 def separating_directions(
-    features: Float[Tensor, "N D"], labels: Int[Tensor, "N"], shrinkage: float
-) -> Float[Tensor, "D D"]:
-    """Give directions (columns) that whiten the features, those first that separate the given classes best.
+    features: Float[Tensor, "N D"], labels: Int[Tensor, "N"], shrinkages: Sequence[float]
+) -> Iterator[Float[Tensor, "D D"]]:
+    """Yield, for each shrinkage, directions (columns) that whiten the features and separate the given classes.
 
     This is a linear discriminant analysis on labels of which some are wrong: whiten by the total covariance (its
-    eigenvalues raised by `shrinkage` times their mean), then turn to the axes of the class means.
+    eigenvalues raised by the shrinkage times their mean; a large one leaves distances as they are), then turn to the
+    axes of the class means. The directions that separate best come first.
     """
     centred = features - features.mean(dim=0)
     variances, axes = torch.linalg.eigh(centred.T @ centred / max(1, len(features) - 1))
     variances = variances.clamp(min=0)
-    scale = (variances + shrinkage * variances.mean()).clamp(min=_SAME**2).rsqrt()
-    whitening = axes * scale
-    means = _class_means(features @ whitening, labels)
-    spread = means.T @ means / len(means) + _TIE * torch.diag(variances * scale**2)
-    turned: Tensor = whitening @ torch.linalg.eigh(spread).eigenvectors.flip(1)
-    return turned
+    means = _class_means(features, labels) @ axes
+    for shrinkage in shrinkages:
+        scale = (variances + shrinkage * variances.mean()).clamp(min=_SAME**2).rsqrt()
+        whitened = means * scale
+        spread = whitened.T @ whitened / len(means) + _TIE * torch.diag(variances * scale**2)
+        yield (axes * scale) @ torch.linalg.eigh(spread).eigenvectors.flip(1)
 
 
 def _class_means(features: Tensor, labels: Tensor) -> Tensor:
@@ -65,6 +71,25 @@ def _class_means(features: Tensor, labels: Tensor) -> Tensor:
     means = sums / counts[:, None]
     centred: Tensor = means - means.mean(dim=0)
     return centred
+
+
+def _start_from_best(
+    net: CleanNet,
+    features: Tensor,
+    labels: Tensor,
+    recipe: CleanNetRecipe,
+    judge: Callable[[CleanNet], float] | None,
+) -> None:
+    """Start from the directions of the shrinkage that the judge finds best; of equals the first."""
+    shrinkages = (recipe.whitening_shrinkage, *(recipe.other_shrinkages if judge is not None else ()))
+    best, best_value = net, -math.inf
+    for directions in separating_directions(features, labels, shrinkages):
+        candidate = copy.deepcopy(net)
+        _start_from(candidate, directions, features, recipe)
+        value = 0.0 if judge is None else judge(candidate)
+        if value > best_value:
+            best, best_value = candidate, value
+    net.load_state_dict(best.state_dict())
 
 
 def _start_from(net: CleanNet, directions: Tensor, features: Tensor, recipe: CleanNetRecipe) -> None:

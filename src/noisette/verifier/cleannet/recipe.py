@@ -30,6 +30,7 @@ class CleanNetRecipe:
         initialization: "informed" = both encoders start as one linear map, a whitening of the features turned towards
             what separates the given classes; "xavier" = random.
         whitening_shrinkage: floor under the eigenvalues in that map, in units of their mean.
+        other_shrinkages: further ones to choose from, by how well the untrained network tells the verified labels.
         initial_scale: root mean square of the first layer's sums at the start, small enough for tanh to be near linear.
         initial_noise: share of the random weights kept under the informed ones.
         verified_per_step: verified pairs a step, from shuffled epochs.
@@ -64,6 +65,7 @@ class CleanNetRecipe:
     auto_normalization: Literal["auto", "log"] = "auto"
     initialization: Literal["informed", "xavier"] = "informed"
     whitening_shrinkage: float = 3.0
+    other_shrinkages: tuple[float, ...] = (0.3, 30.0, 1000.0)
     initial_scale: float = 0.3
     initial_noise: float = 0.1
     verified_per_step: int = 128
@@ -98,6 +100,7 @@ class CleanNetRecipe:
         if not any(getattr(self, name) for name in weights[:3]):
             raise InvalidInputError(f"one of {', '.join(weights[:3])} must be above 0, or there is nothing to learn")
         _check_choices(self)
+        object.__setattr__(self, "other_shrinkages", tuple(map(float, self.other_shrinkages)))  # JSON has lists only
 
     def learning_rate_at(self, step: int) -> float:
         """Give the learning rate of step 0, 1, ..., `num_steps` - 1."""
@@ -108,7 +111,7 @@ class CleanNetRecipe:
 
     def to_json(self) -> dict[str, Any]:
         """Give the recipe as JSON values; `as_recipe` reads them."""
-        return asdict(self)
+        return asdict(self) | {"other_shrinkages": list(self.other_shrinkages)}
 
 
 _CHOICES = {

@@ -26,6 +26,9 @@ SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 SET_ASIDE = 0.1
 """Share of a fold's own pairs that it does not learn from, to look at verified classes."""
 
+MOST_LOST = 0.015
+"""AUROC on left-out classes that may be given up, against the best number of steps for them."""
+
 
 def stops(num_steps: int) -> tuple[int, ...]:
     """Give the numbers of steps to choose from, ascending; 0 keeps the network as it was initialised."""
@@ -70,8 +73,13 @@ class StopSearch:
         self.weights[seed, step] = copy.deepcopy(net.state_dict())
 
     def best(self) -> int:
-        """Give the number of steps with the highest expected AUROC over the data set; of equals the fewest."""
-        expected = {step: self._expected_auroc(step) for step in sorted(self.outside)}
+        """Give the number of steps with the highest expected AUROC over the data set; of equals the fewest.
+
+        Steps that cost classes nobody verified more than `MOST_LOST` are not taken, whatever they bring elsewhere.
+        """
+        outside = {step: _pooled_auroc(self.outside[step]) for step in sorted(self.outside)}
+        least = max(outside.values()) - MOST_LOST
+        expected = {step: self._expected_auroc(step) for step, value in outside.items() if value >= least}
         return max(expected, key=lambda step: (expected[step], -step))
 
     def _expected_auroc(self, step: int) -> float:

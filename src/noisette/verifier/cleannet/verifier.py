@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from noisette.errors import InvalidInputError, ShapeError
+from noisette.functional.detection_metrics import auroc
 from noisette.references import find_references
 from noisette.scores.weights import soft_weights
 from noisette.types import ArrayLike, Float32Array, Float64Array, Progress, RandomState, as_numpy, silent
@@ -27,6 +28,7 @@ from noisette.verifier.cleannet.samples import Samples, take_samples
 from noisette.verifier.cleannet.scorer import CleanNetScorer
 from noisette.verifier.cleannet.stopping import StopSearch, set_aside, stops
 from noisette.verifier.cleannet.trainer import train_cleannet
+from noisette.verifier.cleannet.validation import similarities
 from noisette.verifier.crossfit import FoldTask
 from noisette.verifier.inputs import TrainingData, VerifiedPairs, batch_rows
 from noisette.verifier.scorer import Arrays, Scorer
@@ -97,7 +99,8 @@ class CleanNetVerifier(Verifier):
         samples = take_samples(data, rng)
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
         net = CleanNet(data.table.num_features, normalization, self.recipe.dropout, generator=generator)
-        initialize(net, *samples.everything(), self.recipe, generator)
+        judge = _judge(samples, to_tensor(references), data)
+        initialize(net, *samples.everything(), self.recipe, generator, judge)
         self._shared[data] = samples, net
         return {"references": references, "normalization": np.array([NORMALIZATIONS.index(normalization)])}
 
@@ -181,6 +184,15 @@ class CleanNetVerifier(Verifier):
 
     def _soft_weight(self, scores: Float64Array) -> Float64Array:
         return soft_weights(scores)
+
+
+def _judge(samples: Samples, references: Tensor, data: TrainingData) -> Callable[[CleanNet], float] | None:
+    """Judge an untrained network by its AUROC on the verified labels; None where there are none of both kinds."""
+    targets = data.verification_labels[samples.rows]
+    if np.unique(targets).size < 2:
+        return None
+    pairs = samples.pairs(VerifiedPairs(samples.rows, data.given_labels[samples.rows], targets))
+    return lambda net: auroc(similarities(net, references, pairs).double().numpy(), targets)
 
 
 def _below(folder: Path | None, seed: int) -> Path | None:
