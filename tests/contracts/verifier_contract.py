@@ -197,7 +197,11 @@ class VerifierContract:
         verified = np.where(problem.verified == kind, kind, -1)
         verifier = self.make().fit(problem.features, problem.given, verified)
         assert np.isfinite(verifier.score_samples(problem.features, problem.given)).all()
-        assert np.isfinite(verifier.label_quality(problem.features, problem.given)).all()
+        if verifier._natural_quality(np.zeros(1)) is None:
+            with pytest.raises(NotVerifiedError, match="of both kinds"):
+                verifier.label_quality(problem.features, problem.given)
+        else:
+            assert np.isfinite(verifier.label_quality(problem.features, problem.given)).all()
 
     @pytest.mark.parametrize("verified_classes", [1, 2])
     def test_few_verified_classes(self, verified_classes: int) -> None:

@@ -65,3 +65,10 @@ def workspace(tmp_path: Path, files: Files) -> Workspace:
     root = tmp_path / "workspace"
     create_from_files(root, files.features, files.labels, files.classes, files.verified, settings)
     return open_workspace(root)
+
+
+def forget_decisions(workspace: Workspace) -> None:
+    """Make the workspace one in which nobody has checked anything."""
+    for path in workspace.root.glob("reviews.sqlite*"):
+        path.unlink()
+    (workspace.root / "reviews.sqlite").touch()

@@ -14,7 +14,7 @@ from noisette.pipeline.report import make_report
 from noisette.pipeline.run import run
 from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace, open_workspace
-from tests.pipeline.conftest import CLASS_NAMES, Files, files, workspace
+from tests.pipeline.conftest import CLASS_NAMES, Files, files, forget_decisions, workspace
 
 __all__ = ["files", "workspace"]
 
@@ -49,7 +49,7 @@ def test_changed_class_names_make_everything_stale(workspace: Workspace) -> None
 
 
 def one_kind(workspace: Workspace, files: Files, label: int) -> None:
-    workspace.root.joinpath("reviews.sqlite").unlink()
+    forget_decisions(workspace)
     text = "".join(f"{row},{label}\n" for row in range(20) if (files.given[row] == files.truth[row]) == label)
     files.verified.write_text("key,verification_label\n" + text, encoding="utf-8")
     import_labels(workspace, files.verified)
@@ -64,7 +64,7 @@ def test_labels_of_one_kind_are_not_called_none(workspace: Workspace, files: Fil
 def test_evaluate_never_shows_an_empty_table(workspace: Workspace, files: Files, tmp_path: Path) -> None:
     verified = tmp_path / "kept.csv"
     verified.write_bytes(files.verified.read_bytes())
-    workspace.root.joinpath("reviews.sqlite").unlink()
+    forget_decisions(workspace)
     run(workspace)
     with pytest.raises(NotVerifiedError, match="noisette labels import"):
         evaluate(workspace)

@@ -14,7 +14,7 @@ from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace
 from noisette.store import read_table
-from tests.pipeline.conftest import CLASS_NAMES, ROWS, Files
+from tests.pipeline.conftest import CLASS_NAMES, ROWS, Files, forget_decisions
 
 
 def with_detect(workspace: Workspace, **options: object) -> Workspace:
@@ -88,8 +88,7 @@ def test_a_new_decision_makes_things_stale(workspace: Workspace, tmp_path: Path)
 
 
 def test_without_verification_labels_labels_are_still_ranked(workspace: Workspace, files: Files) -> None:
-    for path in workspace.root.glob("reviews.sqlite*"):
-        path.unlink()
+    forget_decisions(workspace)
     found = detect(workspace)
     assert found.chosen == "filtering"
     assert found.measured == ()
@@ -101,8 +100,7 @@ def test_without_verification_labels_labels_are_still_ranked(workspace: Workspac
 
 
 def test_a_ranking_without_probabilities(workspace: Workspace) -> None:
-    for path in workspace.root.glob("reviews.sqlite*"):
-        path.unlink()
+    forget_decisions(workspace)
     found = detect(with_detect(workspace, verifier="average"))
     scores = read_scores(workspace.scores("average")).scores
     assert np.isnan(scores.label_quality).all()

@@ -39,7 +39,7 @@ def test_a_finished_workspace_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_one_may_be_made_again(tmp_path: Path) -> None:
-    create_workspace(tmp_path / "w", Settings(), ("a",))
+    create_workspace(tmp_path / "w", Settings(), ("a",)).features.mkdir(parents=True)
     assert create_workspace(tmp_path / "w", Settings(), ("a", "b")).class_names() == ("a", "b")
 
 
@@ -47,3 +47,19 @@ def test_what_is_missing_is_named_with_its_remedy(tmp_path: Path) -> None:
     workspace = open_workspace(make(tmp_path / "w"))
     with pytest.raises(WorkspaceError, match=r"samples.parquet is not there yet; run `noisette init` first"):
         workspace.need(workspace.samples, "noisette init")
+
+
+def test_a_class_list_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("mine\n", encoding="utf-8")
+    with pytest.raises(WorkspaceError, match=r"classes.txt is there already, and would be overwritten"):
+        create_workspace(tmp_path, Settings(), ("a",))
+    assert (tmp_path / "classes.txt").read_text(encoding="utf-8") == "mine\n"
+
+
+def test_lost_decisions_are_not_taken_for_none(tmp_path: Path) -> None:
+    workspace = open_workspace(make(tmp_path / "w"))
+    with pytest.raises(WorkspaceError, match=r"reviews.sqlite, the home of all decisions, is gone"):
+        workspace.reviews()
+    workspace.root.joinpath("reviews.sqlite").touch()
+    with workspace.reviews() as store:
+        assert store.counts().decisions == 0

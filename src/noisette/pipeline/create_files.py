@@ -92,7 +92,9 @@ def _given_labels(
     for i, key in enumerate(batch.keys):
         label = known.get(key)
         if label is None:
-            bad.add(path, int(batch.lines[i]), "no given label", f"key {key!r} has no usable row in the label file")
+            like = f" (keys like {next(iter(known))!r})" if known else ""
+            detail = f"key {key!r} has no usable row in the label file{like}"
+            bad.add(path, int(batch.lines[i]), "no given label", detail)
         else:
             keep.append(i)
             given.append(label)

@@ -26,6 +26,7 @@ from noisette.verifier.evaluation import Detection, evaluate_scores
 from noisette.verifier.saving import VERIFIERS, load_rules, plan_kind
 
 MAX_WARNINGS = 5
+FEW_LABELS, FEW_OF_A_KIND = 20, 5
 WITHOUT_LABELS = "filtering"
 """The verifier that needs no verification label at all."""
 
@@ -68,7 +69,11 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         _scored(workspace, name, verifier, labelled, inputs, progress)
     measured = tuple(evaluate_scores_of(workspace, name, labelled) for name in names) if _is_verified(labelled) else ()
     chosen = _choose(workspace, measured) if measured else names[0]
-    notes += _left_out_note(workspace, measured) + _weight_notes(workspace, chosen, labelled)
+    notes += (
+        _left_out_note(workspace, measured)
+        + (_few_labels_note(labelled) if measured else ())
+        + _weight_notes(workspace, chosen, labelled)
+    )
     result = DetectResult(
         chosen,
         measured,
@@ -161,6 +166,18 @@ def _weight_notes(workspace: Workspace, name: str, labelled: LabelledFeatures) -
     rest = f", and {more} classes more" if more else ""
     return (
         f"little is left of some classes: {'; '.join(warnings)}{rest}; --weight-floor 0.1 keeps a part of every sample",
+    )
+
+
+def _few_labels_note(labelled: LabelledFeatures) -> tuple[str, ...]:
+    """Say when figures rest on next to nothing."""
+    checked = labelled.verification_labels[~labelled.is_evaluation]
+    correct, wrong = int((checked == 1).sum()), int((checked == 0).sum())
+    if correct + wrong >= FEW_LABELS and min(correct, wrong) >= FEW_OF_A_KIND:
+        return ()
+    return (
+        f"only {correct + wrong} labels are checked, {wrong} of them wrong: errors, probabilities and the choice of "
+        "the verifier are rough guesses; check about a hundred, in several classes",
     )
 
 

@@ -76,8 +76,18 @@ class Workspace:
         return self.root / "report" / "index.html"
 
     def reviews(self) -> ReviewStore:
-        """Open the review store, the only home of verification labels."""
-        return ReviewStore(self.root / "reviews.sqlite")
+        """Open the review store, the only home of verification labels.
+
+        Raises:
+            WorkspaceError: the workspace is finished, and its store is gone: to go on without would look like success.
+        """
+        path = self.root / "reviews.sqlite"
+        if (self.root / SETTINGS_FILE).exists() and not path.exists():
+            raise WorkspaceError(
+                f"{path}, the home of all decisions, is gone; put it back from a copy, or, if there were none, make an "
+                f"empty file of that name"
+            )
+        return ReviewStore(path)
 
     def class_names(self) -> tuple[str, ...]:
         """Read the class names."""
@@ -98,14 +108,17 @@ def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...
     """Make the folder with its settings and class names.
 
     Raises:
-        WorkspaceError: there is a finished workspace in `root` already.
+        WorkspaceError: there is a finished workspace in `root` already, or a class list that is not ours.
     """
     if (root / SETTINGS_FILE).exists():
         raise WorkspaceError(f"{root} is a workspace already; choose another folder, or delete that one first")
-    root.mkdir(parents=True, exist_ok=True)
     workspace = Workspace(root, settings)
+    text = "".join(f"{name}\n" for name in class_names)
+    is_unfinished = (root / "features").exists()  # an `init` that was stopped; it may be made again
+    if workspace.classes.exists() and not is_unfinished and workspace.classes.read_text(encoding="utf-8") != text:
+        raise WorkspaceError(f"{workspace.classes} is there already, and would be overwritten; choose another folder")
     with atomic_open(workspace.classes) as file:
-        file.writelines(f"{name}\n" for name in class_names)
+        file.write(text)
     return workspace
 
 

@@ -153,7 +153,7 @@ class Verifier(ABC):
         self._tune(self.context, data, folds if plan.kind == "classes" else [])
         self.models = fit_crossfit(plan, full, folds, lambda task: self._scorer(data, task), self.progress)
         self.rules = DecisionRules(threshold=self._natural_threshold())
-        if rows.size:
+        if np.unique(targets).size == 2:  # labels of one kind alone would call every label wrong, or none
             self.rules = learn_rules(self.models, data, verified)
         return self
 
@@ -282,8 +282,8 @@ class Verifier(ABC):
         natural = self._natural_quality(scores)
         if natural is None:
             raise NotVerifiedError(
-                f"{type(self).__name__} needs verification labels to turn scores into probabilities; verify some "
-                "labels and fit again, or rank by `score_samples`"
+                f"{type(self).__name__} needs verification labels of both kinds, correct and mislabelled, to turn "
+                "scores into probabilities; verify some and fit again, or rank by `score_samples`"
             )
         return natural
 

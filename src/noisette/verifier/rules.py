@@ -41,8 +41,8 @@ class DecisionRules:
         """
         if self.threshold is None:
             raise NotVerifiedError(
-                "a verdict needs a threshold, and a threshold needs verification labels; verify some labels and fit "
-                "again, or compare `score_samples` with a threshold of your own"
+                "a verdict needs a threshold, and a threshold needs verification labels of both kinds, correct and "
+                "mislabelled; verify some and fit again, or compare `score_samples` with a threshold of your own"
             )
         verdict: BoolArray = scores >= self.threshold
         return verdict
