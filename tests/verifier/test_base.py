@@ -79,7 +79,7 @@ def test_methods_that_learn_from_labels_need_some() -> None:
         verifier.score_samples(np.ones((2, D)), [0, 1])
     with pytest.raises(
         NotVerifiedError,
-        match="Memorizer needs verification labels of both kinds, .* to turn scores into probabilities",
+        match=r"Memorizer needs verification labels of both kinds, .* to turn scores into probabilities",
     ):
         verifier.quality_of_scores(np.zeros(2))
     with pytest.raises(NotVerifiedError, match="a verdict needs a threshold"):

@@ -121,7 +121,7 @@ class CleanNetVerifier(Verifier):
         self.num_steps_, self._fold_weights = self.recipe.num_steps, {}
         if self.recipe.stopping == "never":
             return
-        if not folds:
+        if not folds or np.unique(data.verification_labels[data.verified_rows]).size < 2:
             self.num_steps_ = round(self.recipe.few_classes_share * self.recipe.num_steps)
             return
         samples, initial = self._shared[data]
