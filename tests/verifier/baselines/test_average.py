@@ -23,7 +23,7 @@ def test_without_verification_labels_it_ranks_and_says_what_a_verdict_needs() ->
     problem = make_problem()
     verifier = AverageVerifier().fit(problem.features, problem.given)
     verifier.score_samples(problem.features, problem.given)
-    with pytest.raises(NotVerifiedError, match=r"a verdict needs a threshold, .* verify some labels"):
+    with pytest.raises(NotVerifiedError, match=r"a verdict needs a threshold, .* verify some"):
         verifier.predict(problem.features, problem.given)
 
 

@@ -5,16 +5,23 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from noisette.errors import InvalidInputError
-from noisette.verifier.baselines.filtering import FilteringVerifier, margins
+from noisette.verifier.baselines.filtering import FilteringVerifier, log_ratios
 from noisette.verifier.baselines.linear_models import fit_linear_models, folds_of_hashes, linear_probabilities
 from noisette.verifier.folds import row_hashes
 from tests.contracts.verifier_problems import make_problem
 
 
-def test_margins_by_hand() -> None:
-    found = margins(np.array([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2]]))
-    np.testing.assert_allclose(found, [[0.2, -0.2, -0.3], [0, 0, -0.2]], atol=1e-12)
-    np.testing.assert_array_equal(margins(np.ones((2, 1))), np.ones((2, 1)))
+def test_log_ratios_by_hand() -> None:
+    found = np.exp(log_ratios(np.array([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [1.0, 0.0, 0.0]])))
+    expected = [[5 / 3, 3 / 5, 2 / 5], [1, 1, 1 / 2], [1e12, 1e-12, 1e-12]]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(log_ratios(np.ones((2, 1))), np.full((2, 1), np.log(1e12)))
+
+
+def test_half_the_probability_is_a_draw() -> None:
+    probs = np.array([[0.5, 0.5], [0.8, 0.2], [0.2, 0.8]])
+    verifier = FilteringVerifier().fit(np.eye(3), [0, 0, 0], pred_probs=probs, class_names=["cat", "dog"])
+    np.testing.assert_allclose(verifier.label_quality(np.eye(3), [0, 0, 0], pred_probs=probs), [0.5, 0.8, 0.2])
 
 
 def test_given_probabilities_are_used_as_they_are() -> None:
@@ -23,7 +30,7 @@ def test_given_probabilities_are_used_as_they_are() -> None:
     verifier = FilteringVerifier().fit(rng.normal(size=(60, 3)), labels, pred_probs=probs)
     scores = verifier.score_samples(rng.normal(size=(60, 3)), labels, pred_probs=probs)
     for score, row, label in zip(scores, probs, labels, strict=True):
-        assert score == pytest.approx(row[label] - np.delete(row, label).max())
+        assert score == pytest.approx(np.log(row[label] / np.delete(row, label).max()), rel=1e-5)
     np.testing.assert_array_equal(verifier.predict(np.ones((60, 3)), labels, pred_probs=probs), scores >= 0)
     quality = verifier.label_quality(np.ones((60, 3)), labels, pred_probs=probs)
     assert ((quality >= 0.5) == (scores >= 0)).all()

@@ -54,7 +54,7 @@ def test_without_verification_it_ranks_and_says_what_it_cannot(data: NoisyData) 
     verifier = fitted(data, None)
     assert roc_auc_score(data.truth, verifier.score_samples(data.features, data.given)) > 0.9
     assert (verifier.sample_weight(data.features, data.given) >= 0).all()
-    with pytest.raises(NotVerifiedError, match="verify some labels"):
+    with pytest.raises(NotVerifiedError, match="verify some and fit again"):
         verifier.label_quality(data.features, data.given)
     with pytest.raises(NotVerifiedError, match="recipe='default'"):
         fitted(data, None, QUICK_PAPER)

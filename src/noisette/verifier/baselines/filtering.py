@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, final
 
 import numpy as np
+from scipy.special import expit
 
 from noisette.errors import InvalidInputError
 from noisette.types import Float64Array, Progress, RandomState, silent
@@ -14,17 +15,20 @@ from noisette.verifier.baselines.row_samples import MAX_NUMBERS, sample_rows
 from noisette.verifier.inputs import Query, TrainingData, VerifiedPairs, check_finite
 from noisette.verifier.scorer import Arrays, Scorer
 
+LEAST_PROBABILITY = 1e-12
+
 
 @final
 class FilteringVerifier(Verifier):
-    """Margin of the given label: p[given] minus the largest other class probability, in [-1, 1].
+    """Log of p[given] over the largest other class probability; high = more likely correct, 0 = a draw.
 
     The "classification filtering" baseline of Lee et al. (CVPR 2018). At 0, its threshold without verification labels,
-    it asks whether the classifier predicts the given label. The probabilities are `pred_probs` where given; then `fit`
-    and the scoring methods both need them. Otherwise five logistic regressions on the features give them. A row's fold
-    follows from a hash of its content and the fold's model was fitted on the other folds, so any row, seen or new, is
-    scored by a model that was not fitted on it. They are fitted on at most 2^25 / D rows (128 MB), drawn evenly
-    from the classes; a class that the model has not seen has probability 0.
+    it asks whether the classifier predicts the given label. (A difference instead of the ratio gives the same verdicts,
+    and ranks worse where there are many classes and all probabilities are small.) The probabilities are `pred_probs`
+    where given; then `fit` and the scoring methods both need them. Otherwise five logistic regressions on the features
+    give them. A row's fold follows from a hash of its content, and the fold's model was fitted on the other folds; so
+    any row, seen or new, is scored by a model that was not fitted on it. They are fitted on at most 2^25 / D rows
+    (128 MB), drawn evenly from the classes; a class that the model has not seen has probability 0.
 
     Args:
         inverse_penalty: `C` of scikit-learn's logistic regression on features of variance 1; low = strong L2 penalty.
@@ -66,48 +70,53 @@ class FilteringVerifier(Verifier):
         return present | fit_linear_models(features, labels, data.num_classes, self.inverse_penalty)
 
     def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:  # noqa: ARG002
-        return _MarginScorer(context)
+        return _RatioScorer(context)
 
     def _restore_scorer(self, context: Arrays, arrays: Arrays) -> Scorer:  # noqa: ARG002
-        return _MarginScorer(context)
+        return _RatioScorer(context)
 
     def _natural_threshold(self) -> float:
         return 0.0
 
     def _natural_quality(self, scores: Float64Array) -> Float64Array:
-        return (1.0 + scores) / 2.0
+        return np.asarray(expit(scores), dtype=np.float64)
 
 
-def margins(probabilities: Float64Array) -> Float64Array:
-    """Each class probability minus the largest of the others, (B, K) in [-1, 1]."""
-    if probabilities.shape[1] == 1:
-        return probabilities.copy()
-    second, top = np.partition(probabilities, -2, axis=1)[:, -2:].T
-    rows, best = np.arange(top.size), probabilities.argmax(axis=1)
-    result: Float64Array = probabilities - top[:, None]
+def log_ratios(probabilities: Float64Array) -> Float64Array:
+    """Log of each class probability over the largest of the others, (B, K); 0 where the two best are equally likely.
+
+    Probabilities below 1e-12 count as 1e-12, so every ratio is finite; a single class has no rival but that floor.
+    """
+    logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    if logs.shape[1] == 1:
+        alone: Float64Array = logs - np.log(LEAST_PROBABILITY)
+        return alone
+    second, top = np.partition(logs, -2, axis=1)[:, -2:].T
+    rows, best = np.arange(top.size), logs.argmax(axis=1)
+    result: Float64Array = logs - top[:, None]
     result[rows, best] = top - second
     return result
 
 
-class _MarginScorer:
+class _RatioScorer:
     def __init__(self, context: Arrays) -> None:
         self.models = context
 
     def score(self, query: Query) -> Float64Array:
-        return self._margins(query)[np.arange(query.given_labels.size), query.given_labels]
+        return self._ratios(query)[np.arange(query.given_labels.size), query.given_labels]
 
     def score_classes(self, query: Query) -> Float64Array:
-        return np.where(self.models["present"], self._margins(query), -np.inf)
+        return np.where(self.models["present"], self._ratios(query), -np.inf)
 
     def to_arrays(self) -> Arrays:
         return {}
 
-    def _margins(self, query: Query) -> Float64Array:
+    def _ratios(self, query: Query) -> Float64Array:
         if query.pred_probs is not None:
-            return margins(query.pred_probs)
+            return log_ratios(query.pred_probs)
         if "weights" not in self.models:
             raise InvalidInputError(
                 "`pred_probs` is needed: this FilteringVerifier was fitted with `pred_probs`; pass those of these "
                 "rows too, or fit it without to score by logistic regression on the features"
             )
-        return margins(linear_probabilities(query.features, query.hashes, self.models))
+        return log_ratios(linear_probabilities(query.features, query.hashes, self.models))
