@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from noisette.errors import InvalidInputError, NotFittedError, NotVerifiedError
+from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.scores.relabel import suggest_labels
 from noisette.types import (
     ArrayLike,
@@ -35,12 +35,11 @@ from noisette.verifier.inputs import (
     iter_queries,
 )
 from noisette.verifier.rules import DecisionRules, learn_rules
+from noisette.verifier.score_reader import ScoreReader, WeightKind
 from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 
-WeightKind = Literal["soft", "hard"]
 
-
-class Verifier(ABC):
+class Verifier(ScoreReader, ABC):
     """Scores (sample, given label) pairs after learning from a few verified ones.
 
     A subclass says how one model is fitted (`_prepare`, `_fit_scorer`) and restored (`_restore_scorer`). This class
@@ -72,7 +71,7 @@ class Verifier(ABC):
         """Compute once what the models of all folds share and no verification label touches (references, means)."""
         return {}
 
-    def _tune(self, context: Arrays, data: TrainingData, folds: Sequence[FoldTask]) -> None:  # noqa: B027 - optional
+    def _tune(self, context: Arrays, data: TrainingData, folds: Sequence[FoldTask]) -> None:
         """Choose settings by the folds' held-out pairs, before models are fitted; no folds = no classes left out."""
 
     @abstractmethod
@@ -90,10 +89,6 @@ class Verifier(ABC):
 
     def _natural_threshold(self) -> float | None:
         """Threshold that holds without any verification label, where the method has one."""
-        return None
-
-    def _natural_quality(self, scores: Float64Array) -> Float64Array | None:  # noqa: ARG002 - see above
-        """P(correct) that holds without any verification label, where the method has one."""
         return None
 
     # -- fitting ----------------------------------------------------------------------------------------------------
@@ -166,11 +161,7 @@ class Verifier(ABC):
     # -- scoring ----------------------------------------------------------------------------------------------------
 
     def score_samples(
-        self,
-        features: ArrayLike | FeatureTable,
-        given_labels: ArrayLike,
-        *,
-        pred_probs: ArrayLike | None = None,
+        self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, *, pred_probs: ArrayLike | None = None
     ) -> Float64Array:
         """Score how likely each given label is correct.
 
@@ -194,32 +185,20 @@ class Verifier(ABC):
         return np.concatenate(parts) if parts else np.empty(0)
 
     def label_quality(
-        self,
-        features: ArrayLike | FeatureTable,
-        given_labels: ArrayLike,
-        *,
-        pred_probs: ArrayLike | None = None,
+        self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, *, pred_probs: ArrayLike | None = None
     ) -> Float64Array:
         """Give (N,) calibrated P(given label is correct) in [0, 1]; low = suspicious. Arguments as `score_samples`."""
         return self.quality_of_scores(self.score_samples(features, given_labels, pred_probs=pred_probs))
 
     def predict_proba(
-        self,
-        features: ArrayLike | FeatureTable,
-        given_labels: ArrayLike,
-        *,
-        pred_probs: ArrayLike | None = None,
+        self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, *, pred_probs: ArrayLike | None = None
     ) -> Float64Array:
         """Give (N, 2): P(mislabelled), P(correct), in the order of `classes_`. Arguments as `score_samples`."""
         quality = self.label_quality(features, given_labels, pred_probs=pred_probs)
         return np.column_stack([1.0 - quality, quality])
 
     def predict(
-        self,
-        features: ArrayLike | FeatureTable,
-        given_labels: ArrayLike,
-        *,
-        pred_probs: ArrayLike | None = None,
+        self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, *, pred_probs: ArrayLike | None = None
     ) -> BoolArray:
         """Give (N,) verdicts, True = label correct, by the threshold chosen in `fit`. Arguments as `score_samples`."""
         return self.verdict_of_scores(self.score_samples(features, given_labels, pred_probs=pred_probs))
@@ -244,11 +223,7 @@ class Verifier(ABC):
         return self.weight_of_scores(scores, kind)
 
     def suggest_labels(
-        self,
-        features: ArrayLike | FeatureTable,
-        given_labels: ArrayLike,
-        *,
-        pred_probs: ArrayLike | None = None,
+        self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, *, pred_probs: ArrayLike | None = None
     ) -> tuple[IntArray, Float64Array]:
         """Give (N,) best class ids (-2: none of the classes; the given one where it is best) and (N,) probabilities.
 
@@ -268,50 +243,7 @@ class Verifier(ABC):
             scores = self._score_query(query)
             yield scores, *self._suggest(query, scores)
 
-    # -- rules on scores, usable without features ---------------------------------------------------------------------
-
-    def quality_of_scores(self, scores: Float64Array) -> Float64Array:
-        """Turn raw scores into calibrated P(correct).
-
-        Raises:
-            NotVerifiedError: no verification labels were given and the method has no probability of its own.
-        """
-        self._check_fitted()
-        if self.rules.calibrator is not None:
-            return self.rules.calibrator(scores)
-        natural = self._natural_quality(scores)
-        if natural is None:
-            raise NotVerifiedError(
-                f"{type(self).__name__} needs verification labels of both kinds, correct and mislabelled, to turn "
-                "scores into probabilities; verify some and fit again, or rank by `score_samples`"
-            )
-        return natural
-
-    def verdict_of_scores(self, scores: Float64Array) -> BoolArray:
-        """Turn raw scores into verdicts, True = correct, by the threshold chosen in `fit`.
-
-        Raises:
-            NotVerifiedError: no verification labels were given and the method has no threshold of its own.
-        """
-        self._check_fitted()
-        return self.rules.verdict(scores)
-
-    def weight_of_scores(self, scores: Float64Array, kind: WeightKind = "soft") -> Float64Array:
-        """Turn raw scores into sample weights, see `sample_weight`."""
-        if kind == "hard":
-            return self.verdict_of_scores(scores).astype(np.float64)
-        if kind != "soft":
-            raise InvalidInputError(f"`kind` must be 'soft' or 'hard', got {kind!r}")
-        return self._soft_weight(scores)
-
-    def _soft_weight(self, scores: Float64Array) -> Float64Array:
-        return self.quality_of_scores(scores)
-
     # -- inner parts --------------------------------------------------------------------------------------------------
-
-    def _check_fitted(self) -> None:
-        if self.class_names is None:
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call `fit` first")
 
     def _queries(
         self, features: ArrayLike | FeatureTable, given_labels: ArrayLike, pred_probs: ArrayLike | None
