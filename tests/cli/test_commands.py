@@ -100,3 +100,23 @@ def test_json_is_one_object_on_stdout(workspace: Workspace) -> None:
     found = json.loads(done.stdout)
     assert found["next"].startswith("noisette export")
     assert found["num_samples"] == 240
+
+
+def test_an_input_is_not_written_over(workspace: Workspace, files: Files) -> None:
+    assert noisette("detect", "-w", workspace.root, "--verifier", "average").exit_code == 0
+    before = files.labels.read_bytes()
+    verifier = workspace.root / "verifiers" / "average"
+    inputs = ["--features", files.features, "--labels", files.labels, "--verifier", verifier]
+    done = noisette("score", *inputs, "--output", files.labels)
+    assert done.exit_code == 1
+    assert "is also an input, and would be overwritten" in done.stderr
+    done = noisette("convert", files.labels, files.labels, "--class-list", files.classes, "--kind", "all")
+    assert done.exit_code == 1
+    assert files.labels.read_bytes() == before
+
+
+def test_a_misspelt_class_is_mentioned(files: Files, tmp_path: Path) -> None:
+    text = files.labels.read_text(encoding="utf-8")
+    files.labels.write_text(text.replace("apple pie", "aple pie", 1), encoding="utf-8")
+    done = noisette("init", tmp_path / "w", "--features", files.features, "--labels", files.labels)
+    assert "class 'aple pie' occurs 1 time(s) among the labels" in done.stderr

@@ -163,3 +163,15 @@ def test_a_changed_given_label_is_named(workspace: Workspace, files: Files, tmp_
     assert done.added == 0
     assert [row.line for row in done.problems] == [2]
     assert other in str(done.problems[0])
+
+
+def test_a_file_of_the_user_is_not_written_over(workspace: Workspace, files: Files, tmp_path: Path) -> None:
+    detect(workspace)
+    before = files.verified.read_bytes()
+    with pytest.raises(InvalidInputError, match=r"verified.csv is there already and is no export of noisette"):
+        export_table(workspace, files.verified)
+    with pytest.raises(InvalidInputError, match=r"verified.csv is there already and is no export of noisette"):
+        export_labels(workspace, files.verified)
+    assert files.verified.read_bytes() == before
+    for write in (export_table, export_labels):
+        assert write(workspace, tmp_path / "mine.csv") == write(workspace, tmp_path / "mine.csv")

@@ -33,8 +33,9 @@ def demo(
         for row in done.rows
     ]
     lines = [
-        f"{done.num_samples} handwritten digits, {done.num_wrong} of them mislabelled on purpose; {done.num_verified} "
-        f"labels checked, all in the classes {', '.join(done.verified_classes)}. Errors on labels nobody checked:",
+        f"{done.num_samples} handwritten digits, {done.num_wrong} of them mislabelled on purpose;",
+        f"{done.num_verified} labels checked, all in the classes {', '.join(done.verified_classes)}.",
+        "Against the truth, on labels that nobody checked (* = chosen by classes left out; the truth took no part):",
         "",
         *table(header, rows),
         "",

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from noisette.verifier.evaluation import Detection
 
 
+LEGEND = (
+    "error: mean over classes of the share of wrong verdicts; inside: classes with verification labels",
+    "error reduced: how much of the error of the best method without verification labels is gone",
+)
+
+
 @command
 def evaluate(
     workspace: WorkspaceOption = None,
@@ -71,6 +77,6 @@ def _evaluate_held_out(workspace: Path | None, held_out: str, names: Sequence[st
         found = evaluate_held_out(opened, held_out, names, progress)
     class_names = opened.class_names()
     chosen = [class_names[i] for i in found.held_out]
-    lines = [f"verification labels held out: {', '.join(chosen)}", "", *held_out_table(found).splitlines()]
+    lines = [f"verification labels held out: {', '.join(chosen)}", "", *held_out_table(found).splitlines(), "", *LEGEND]
     result = asdict(found) | {"held_out": chosen}
     finish(result, as_json, lines, f"noisette report -w {quoted(opened.root)}")

@@ -19,4 +19,4 @@ def run(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
         warn(note)
     lines = [*detection_lines(done.detection), f"report: {done.report}"]
     result = done.detection.to_json() | {"report": str(done.report)}
-    finish(result, as_json, lines, f"noisette export labels.csv -w {quoted(opened.root)}")
+    finish(result, as_json, lines, f"noisette export quality.csv -w {quoted(opened.root)}")

@@ -57,6 +57,8 @@ def convert_file(
     kind = _kind(source, target) if kind is None else kind
     if kind not in KINDS:
         raise InvalidInputError(f"`kind` must be one of {', '.join(KINDS)}, got {kind!r}")
+    if target.exists() and any(target.samefile(path) for path in (source, class_list) if path.exists()):
+        raise InvalidInputError(f"the target {target} is also an input, and would be overwritten; choose another name")
     class_names = read_class_list(class_list)
     batches = _counted(
         _read(source, kind, class_names, bad_rows, allow_pickle, target.suffix), source, bad_rows, progress

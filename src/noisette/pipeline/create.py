@@ -101,6 +101,9 @@ def bad_rows_policy(settings: Settings) -> BadRows:
     return BadRows(on_error="stop" if settings.input.on_error == "stop" else "skip", max_bad=settings.input.max_bad)
 
 
+LIKELY_TYPO = 2  # a class of so few samples, in labels given by name, may be a misspelt one
+
+
 def _class_warnings(workspace: Workspace, rows: RowCollector, classes: Path | None) -> tuple[str, ...]:
     """Name classes with no samples, or with fewer than there are references, by their line in the class list."""
     counts = Counter(rows.labels)
@@ -110,6 +113,11 @@ def _class_warnings(workspace: Workspace, rows: RowCollector, classes: Path | No
     for class_id, name in enumerate(workspace.class_names()):
         if counts[class_id] == 0:
             warnings.append(f"{path}:{class_id + 1}: class {name!r} has no samples; it is never suggested")
+        elif classes is None and counts[class_id] <= LIKELY_TYPO:
+            warnings.append(
+                f"class {name!r} occurs {counts[class_id]} time(s) among the labels; if that is a slip of the pen, mend "
+                "it there and make the workspace again; --classes FILE says which classes there are"
+            )
         elif counts[class_id] < wanted:
             warnings.append(
                 f"{path}:{class_id + 1}: class {name!r} has {counts[class_id]} samples, fewer than the "

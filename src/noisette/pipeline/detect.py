@@ -78,7 +78,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         chosen,
         measured,
         labelled.table.num_rows,
-        int((labelled.verification_labels >= 0).sum()),
+        int(((labelled.verification_labels >= 0) & ~labelled.is_evaluation).sum()),
         _num_issues(workspace, chosen),
         (*labelled.notes, *notes),
     )
@@ -121,7 +121,8 @@ def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatur
 
     columns = read_table(workspace.scores(name))
     scores = np.asarray(columns.get("similarity", columns.get("score")), dtype=np.float64)
-    rows = np.flatnonzero(labelled.verification_labels >= 0)
+    # Rows of the validation and test splits are for `evaluate`, which shows them apart.
+    rows = np.flatnonzero((labelled.verification_labels >= 0) & ~labelled.is_evaluation)
     threshold = load_rules(workspace.verifier(name)).threshold
     assert threshold is not None  # there are verified rows of both kinds
     return evaluate_scores(

@@ -141,7 +141,7 @@ def _number(text: str) -> float:
 def _held_out_classes(held_out: str, labelled: LabelledFeatures, seed: int) -> list[int]:
     """Resolve a file of names, or a share of the verified classes, to class ids."""
     try:
-        share = float(held_out)
+        share = float(held_out.removesuffix("%")) / (100 if held_out.endswith("%") else 1)
     except ValueError:
         names = read_held_out_list(Path(held_out), labelled.class_names)
         return [labelled.class_names.index(name) for name in names]

@@ -14,6 +14,21 @@ from noisette.types import NONE_OF_THE_CLASSES
 SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
+def check_own_export(path: Path) -> None:
+    """Refuse to write over somebody's text file that this tool did not write.
+
+    Raises:
+        InvalidInputError: the file is there, and does not begin like an export.
+    """
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix)
+    if separator is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.readline(200).replace(b'"', b"")
+    if start.strip() and not start.startswith(separator.join(("key", "split", "given_label")).encode()):
+        raise InvalidInputError(f"{path} is there already and is no export of noisette; choose another name")
+
+
 def export_table(workspace: Workspace, path: Path, verifier: str | None = None) -> int:
     """Write key, split, given and suggested label (names), scores, verdict and weight of every sample.
 
@@ -27,6 +42,7 @@ def export_table(workspace: Workspace, path: Path, verifier: str | None = None) 
     """
     if path.suffix not in SUFFIXES:
         raise InvalidInputError(f"the file must end in {', '.join(SUFFIXES)}, got {path.name!r}")
+    check_own_export(path)
     name = verifier if verifier is not None else str(detection_of(workspace)["chosen"])
     table = read_scores(workspace.need(workspace.scores(name), f"noisette detect --verifier {name}"))
     class_names = workspace.class_names()

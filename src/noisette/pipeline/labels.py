@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from noisette.data import read_label_file, resolve_label_rows, write_label_file
+from noisette.pipeline.export import check_own_export
 from noisette.pipeline.workspace import Workspace
 from noisette.store import read_samples
 from noisette.types import BadRow, BadRows
@@ -66,6 +67,7 @@ def export_labels(workspace: Workspace, path: Path) -> int:
     Columns are key, split, given label, verification label, correct label and reviewer, with class names for ids. The
     file can be imported again, here or into another workspace of the same samples.
     """
+    check_own_export(path)
     names = workspace.class_names()
     with workspace.reviews() as store:
         latest = [review for _, review in sorted(store.latest().items())]

@@ -80,7 +80,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         settings=_flat_settings(workspace, detection),
         versions={name: version(name) for name in VERSIONS_SHOWN},
         notes=detection["notes"],
-        next_step="noisette export labels.csv",
+        next_step="noisette export quality.csv",
         next_reason=NEXT_REASON,
     )
 
@@ -97,7 +97,7 @@ def _per_class_error(table: ScoreTable, labelled: LabelledFeatures, rules: Decis
 def _result(
     workspace: Workspace, row: dict[str, Any], labelled: LabelledFeatures, chosen: str, held_out: dict[str, Any]
 ) -> VerifierResult:
-    rows = np.flatnonzero(labelled.verification_labels >= 0)
+    rows = np.flatnonzero((labelled.verification_labels >= 0) & ~labelled.is_evaluation)
     outside = held_out.get("rows", {}).get(row["name"], {})
     return VerifierResult(
         name=row["name"],

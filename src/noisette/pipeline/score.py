@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from noisette.data import FeatureBatch, read_feature_file, read_label_file, read_reference_tsv
-from noisette.errors import DataFileError, NotVerifiedError
+from noisette.errors import DataFileError, InvalidInputError, NotVerifiedError
 from noisette.files import atomic_path
 from noisette.pipeline.score_tables import score_name
 from noisette.types import BadRows, Float64Array, IntArray, Progress, silent
@@ -52,6 +52,8 @@ def score_file(
     Raises:
         DataFileError: a file cannot be read, has no given labels, or no row that can be scored.
     """
+    if output.exists() and any(path is not None and output.samefile(path) for path in (features, labels)):
+        raise InvalidInputError(f"`output` {output} is also an input, and would be overwritten; choose another name")
     verifier = load_verifier(verifier_path)
     bad = BadRows(on_error="skip") if bad_rows is None else bad_rows
     num_rows, num_issues = 0, 0
