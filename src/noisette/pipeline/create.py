@@ -115,8 +115,8 @@ def _class_warnings(workspace: Workspace, rows: RowCollector, classes: Path | No
             warnings.append(f"{path}:{class_id + 1}: class {name!r} has no samples; it is never suggested")
         elif classes is None and counts[class_id] <= LIKELY_TYPO:
             warnings.append(
-                f"class {name!r} occurs {counts[class_id]} time(s) among the labels; if that is a slip of the pen, mend "
-                "it there and make the workspace again; --classes FILE says which classes there are"
+                f"class {name!r} occurs {counts[class_id]} time(s) among the labels; if that is a slip of the pen, "
+                "mend it there and make the workspace again; --classes FILE says which classes there are"
             )
         elif counts[class_id] < wanted:
             warnings.append(
