@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.scores.intervals import wilson_interval
@@ -160,3 +161,22 @@ def test_bad_arguments_say_what_is_wrong() -> None:
         estimate_noise_rates(given, None, truth, 1, min_verified=0)
     with pytest.raises(InvalidInputError, match=r"`level` must lie in \(0, 1\)"):
         estimate_noise_rates(given, None, truth, 1, level=1.0)
+
+
+def test_intervals_cover_where_each_verified_class_has_few_labels() -> None:
+    rng = np.random.default_rng(1)
+    num_classes, size, labels_a_class = 50, 150, 3
+    covered = []
+    for _ in range(30):
+        given = np.repeat(np.arange(num_classes), size)
+        predicted = expit(rng.normal(0, 2, given.size) + rng.normal(-1.4, 0.6, num_classes)[given])
+        shifted = expit(logit(predicted) + rng.normal(0, 0.8, num_classes)[given])
+        wrong = rng.random(given.size) < shifted
+        verified = np.full(given.size, -1)
+        for label in range(0, num_classes, 2):
+            rows = label * size + rng.permutation(size)[:labels_a_class]
+            verified[rows] = ~wrong[rows]
+        rates = estimate_noise_rates(given, 1 - predicted, verified, num_classes)
+        truth = np.bincount(given, wrong) / size
+        covered.append(((rates.low <= truth) & (truth <= rates.high)).mean())
+    assert np.mean(covered) > 0.92
