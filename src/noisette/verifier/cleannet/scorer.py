@@ -17,7 +17,7 @@ from noisette.verifier.cleannet.normalization import Normalization
 from noisette.verifier.inputs import Query
 from noisette.verifier.scorer import Arrays
 
-CHUNK_NUMBERS = 1 << 20  # numbers of a feature chunk that the passes over it still find in a core's cache
+CHUNK_NUMBERS = 1 << 21  # numbers of a feature chunk that the passes over it still find in a core's cache
 _LEAST_SPREAD = 0.02
 
 
@@ -87,7 +87,8 @@ class CleanNetScorer:
             # Features of any scale may be tiny, where the difference below would lose their digits.
             embeddings: Tensor = self.net.query_encoder.embed((0.5 * sums).tanh_()).tanh_()
         else:
-            embeddings = torch.addmm(self._bias, sums.sigmoid_(), self._weight).sigmoid_().mul_(2.0).sub_(1.0)
+            # sigmoid(2 x) - 1/2 is half of tanh(x), and the length of an embedding does not count.
+            embeddings = torch.addmm(self._bias, sums.sigmoid_(), self._weight).sigmoid_().sub_(0.5)
         squares = embeddings.square().sum(dim=1, keepdim=True)
         return embeddings.mul_(squares.clamp_(min=MIN_SQUARE).rsqrt_().add_(poison))
 
@@ -105,7 +106,9 @@ class _FirstLayer:
         self.weight, self.bias = 2.0 * layer.weight.detach().T.contiguous(), 2.0 * layer.bias.detach()
         centre = net.centre.detach()
         self.centre, self.centre_square = centre, float(centre.square().sum())
-        self.shift = centre @ self.weight
+        # One row a part of the sum that does not hang on the feature alone: what the centre takes away, and the bias.
+        self.rest = torch.stack([-(centre @ self.weight), self.bias])
+        self.with_centre = torch.cat([self.weight, centre[:, None]], dim=1).contiguous()
         self.folds = net.normalization in ("l2", "auto") and 1.0 - self.centre_square > _LEAST_SPREAD
 
     def __call__(self, features: Tensor, scratch: Tensor) -> Tensor:
@@ -117,12 +120,13 @@ class _FirstLayer:
             return torch.addmm(self.bias, self.net.normalize(features), self.weight)
         squares = torch.linalg.vector_norm(features, dim=1, keepdim=True).square()
         inverse = squares.clamp(min=MIN_SQUARE).rsqrt()
-        sums = (features @ self.weight).mul_(inverse)
-        if self.net.normalization == "auto":
-            along = (features @ self.centre)[:, None] * inverse
-            spread = squares * inverse.square() - 2 * along + self.centre_square
-            sums.sub_(self.shift).mul_(spread.clamp(min=MIN_SQUARE).rsqrt())
-        return sums.add_(self.bias)
+        if self.net.normalization == "l2":
+            return (features @ self.weight).mul_(inverse).add_(self.bias)
+        products = features @ self.with_centre
+        spread = squares * inverse.square() - 2 * products[:, -1:] * inverse + self.centre_square
+        scale = spread.clamp_(min=MIN_SQUARE).rsqrt_()
+        sums: Tensor = products[:, :-1].mul_(inverse * scale)
+        return sums.addmm_(torch.cat([scale, torch.ones_like(scale)], dim=1), self.rest)
 
 
 def _cosines(values: Tensor) -> npt.NDArray[np.float64]:
