@@ -80,9 +80,9 @@ class CleanNetScorer:
 
     @torch.no_grad()
     def _embed_chunk(self, features: Tensor, scratch: Tensor) -> Tensor:
-        sums = self._first(features, scratch[: len(features)])
-        # The sigmoid would hide an infinity, so 0 * sum (NaN unless every sum is finite) is carried along.
-        poison = sums.sum(dim=1, keepdim=True) * 0.0
+        # The sigmoid would hide an infinity, so 0 * something that is finite only if the row is, is carried along.
+        sums, witness = self._first(features, scratch[: len(features)])
+        poison = witness * 0.0
         if self.net.normalization == "none":
             # Features of any scale may be tiny, where the difference below would lose their digits.
             embeddings: Tensor = self.net.query_encoder.embed((0.5 * sums).tanh_()).tanh_()
@@ -111,22 +111,26 @@ class _FirstLayer:
         self.with_centre = torch.cat([self.weight, centre[:, None]], dim=1).contiguous()
         self.folds = net.normalization in ("l2", "auto") and 1.0 - self.centre_square > _LEAST_SPREAD
 
-    def __call__(self, features: Tensor, scratch: Tensor) -> Tensor:
-        """Give (B, 256) doubled sums from raw features; a row that is not finite gives at least one sum that is not."""
+    def __call__(self, features: Tensor, scratch: Tensor) -> tuple[Tensor, Tensor]:
+        """Give (B, 256) doubled sums from raw features, and (B, 1) numbers that are finite only where the row is."""
         if self.net.normalization == "log":
             # log1p gives NaN below -1 and -infinity at -1: either way a bad row, which is reported by its score.
-            return torch.addmm(self.bias, torch.log1p(features, out=scratch), self.weight)
+            return _witnessed(torch.addmm(self.bias, torch.log1p(features, out=scratch), self.weight))
         if not self.folds:
-            return torch.addmm(self.bias, self.net.normalize(features), self.weight)
+            return _witnessed(torch.addmm(self.bias, self.net.normalize(features), self.weight))
         squares = torch.linalg.vector_norm(features, dim=1, keepdim=True).square()
         inverse = squares.clamp(min=MIN_SQUARE).rsqrt()
         if self.net.normalization == "l2":
-            return (features @ self.weight).mul_(inverse).add_(self.bias)
+            return (features @ self.weight).mul_(inverse).add_(self.bias), squares
         products = features @ self.with_centre
         spread = squares * inverse.square() - 2 * products[:, -1:] * inverse + self.centre_square
         scale = spread.clamp_(min=MIN_SQUARE).rsqrt_()
         sums: Tensor = products[:, :-1].mul_(inverse * scale)
-        return sums.addmm_(torch.cat([scale, torch.ones_like(scale)], dim=1), self.rest)
+        return sums.addmm_(torch.cat([scale, torch.ones_like(scale)], dim=1), self.rest), squares
+
+
+def _witnessed(sums: Tensor) -> tuple[Tensor, Tensor]:
+    return sums, sums.sum(dim=1, keepdim=True)
 
 
 def _cosines(values: Tensor) -> npt.NDArray[np.float64]:
