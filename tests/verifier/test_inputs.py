@@ -80,8 +80,8 @@ def test_whole_numbers_of_any_type(values: Any) -> None:
     assert vector.tolist() == [1, 0]
 
 
-def test_batches_stay_near_16_megabytes() -> None:
-    assert batch_rows(2048) * 2048 * 4 == 1 << 24
+def test_batches_stay_near_32_megabytes() -> None:
+    assert batch_rows(2048) * 2048 * 4 == 1 << 25
     assert batch_rows(1) == 8192
     assert batch_rows(1 << 30) == 64
 

@@ -28,11 +28,11 @@ from noisette.types import (
 )
 from noisette.verifier.folds import row_hashes
 
-BATCH_NUMBERS = 1 << 22  # numbers in a block of features: 16 MB of float32
+BATCH_NUMBERS = 1 << 23  # numbers in a block of features: 32 MB of float32
 
 
 def batch_rows(num_features: int) -> int:
-    """Rows to read at a time, so that a block stays near 16 MB whatever D is."""
+    """Rows to read at a time, so that a block stays near 32 MB whatever D is."""
     return max(64, min(8192, BATCH_NUMBERS // max(1, num_features)))
 
 
@@ -203,7 +203,7 @@ def check_query(
 def iter_queries(
     table: FeatureTable, labels: IntArray, probs: Float64Array | None, progress: Progress
 ) -> Iterator[Query]:
-    """Cut checked arguments into batches of near 16 MB."""
+    """Cut checked arguments into batches of near 32 MB."""
     start = 0
     for block in table.iter_batches(batch_rows(table.num_features)):
         part = slice(start, start + block.shape[0])
