@@ -5,17 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from noisette.types.arrays import BoolArray, Float32Array, Float64Array, IntArray
+from noisette.types.arrays import NOT_KNOWN, UNVERIFIED, BoolArray, Float32Array, Float64Array, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image with its given label. (split, key) is its identity; keys of files are POSIX relative paths."""
+    """One image with its given label; what every reader of a data set gives.
+
+    Attributes:
+        key: with `split` its identity; keys of files are POSIX relative paths.
+        given_label: class id.
+        split: "train", "validation" or "test"; any other name is treated as "train" is.
+        uri: where the image is, below the root of its data set: a POSIX relative path, or one of the forms of
+            `data.images.uris`; "" where there is none.
+        verification_label: 1 correct, 0 mislabelled, -1 unverified.
+        correct_label: the right class id; -1 not known, -2 none of the classes.
+    """
 
     key: str
     given_label: int
     split: str = "train"
     uri: str = ""
+    verification_label: int = UNVERIFIED
+    correct_label: int = NOT_KNOWN
 
 
 @dataclass(frozen=True, eq=False)

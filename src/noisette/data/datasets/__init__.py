@@ -1,0 +1,5 @@
+"""Readers of image data sets; each gives its class names and a stream of `Sample`."""
+
+from noisette.data.datasets.records import ImageDataset
+
+__all__ = ["ImageDataset"]
