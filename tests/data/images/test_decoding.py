@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from noisette.data.images import BadImageError
+from noisette.data.images.decoding import ANIMATED, CMYK, ROTATED, SIXTEEN_BIT, decode_image
+
+
+def gradient(width: int = 40, height: int = 30) -> Image.Image:
+    rows, columns = np.mgrid[0:height, 0:width]
+    values = np.stack([columns * 255 // width, rows * 255 // height, np.full_like(rows, 90)], axis=2)
+    return Image.fromarray(values.astype(np.uint8))
+
+
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A few bytes that claim to be a picture of that size."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM"])
+def test_a_plain_picture_is_rgb_and_needs_no_conversion(kind: str) -> None:
+    found = decode_image(saved(gradient(), kind))
+    assert found.picture.mode == "RGB"
+    assert found.picture.size == (40, 30)
+    assert found.conversions == ()
+
+
+def test_png_pixels_are_kept() -> None:
+    found = decode_image(saved(gradient(), "PNG")).picture
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(gradient()))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "RGBA"])
+def test_other_modes_become_rgb(mode: str) -> None:
+    found = decode_image(saved(gradient().convert(mode), "PNG"))
+    assert found.picture.mode == "RGB"
+    assert found.conversions == ()
+
+
+def test_cmyk_is_converted_and_said() -> None:
+    found = decode_image(saved(gradient().convert("CMYK"), "JPEG", quality=95))
+    assert found.conversions == (CMYK,)
+    assert np.abs(np.asarray(found.picture).astype(int) - np.asarray(gradient()).astype(int)).mean() < 5
+
+
+def test_sixteen_bits_keep_the_upper_eight() -> None:
+    values = (np.arange(256, dtype=np.uint16).reshape(16, 16)) * 257
+    found = decode_image(saved(Image.fromarray(values), "PNG"))
+    assert found.conversions == (SIXTEEN_BIT,)
+    np.testing.assert_array_equal(np.asarray(found.picture)[..., 0].ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = decode_image(saved(gradient(), "JPEG", exif=exif, quality=95))
+    assert found.picture.size == ((40, 30) if orientation < 5 else (30, 40))
+    assert found.conversions == (() if orientation == 1 else (ROTATED,))
+
+
+def test_damaged_exif_is_no_reason_to_refuse_a_picture() -> None:
+    found = decode_image(saved(gradient(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
+    assert found.picture.size == (40, 30)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_the_first_frame_of_an_animation_is_taken(kind: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "green")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    found = decode_image(saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options))
+    assert found.conversions == (ANIMATED,)
+    assert found.picture.getpixel((4, 4)) == (255, 0, 0)
+
+
+def test_a_jpeg_is_decoded_at_a_fraction_of_its_size_but_no_smaller_than_asked() -> None:
+    data = saved(gradient(800, 600), "JPEG")
+    assert (
+        decode_image(data, at_least=100).picture.size == (134, 100)
+        or min(decode_image(data, at_least=100).picture.size) >= 100
+    )
+    assert decode_image(data, at_least=100).picture.size < (800, 600)
+    assert decode_image(data, at_least=500).picture.size == (800, 600)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "not an image"),
+        (b"just a text\n" * 100, "not an image"),
+        (b"\xff\xd8\xff\xe0" + bytes(100), "not an image"),
+        (saved(gradient(), "JPEG")[:-200], "truncated image"),
+        (saved(gradient(), "PNG")[:-40], "truncated image"),
+        (png_of_size(20_000, 20_000), "decompression bomb"),
+        (png_of_size(10_000, 10_000), "decompression bomb"),
+        (saved(Image.fromarray(np.zeros((4, 4), dtype=np.float32)), "TIFF"), "unsupported pixels"),
+    ],
+    ids=["empty", "text", "broken header", "cut jpeg", "cut png", "bomb", "half a bomb", "floats"],
+)
+def test_what_cannot_be_used_has_a_reason(data: bytes, kind: str) -> None:
+    with pytest.raises(BadImageError) as caught:
+        decode_image(data)
+    assert caught.value.kind == kind
+    assert caught.value.detail
+
+
+def test_damage_anywhere_is_a_bad_image_or_a_picture_but_never_another_error() -> None:
+    rng = np.random.default_rng(0)
+    sources = [saved(gradient(), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM")]
+    kinds = []
+    for trial in range(300):
+        data = bytearray(sources[trial % len(sources)])
+        for place in rng.integers(0, len(data), 8):
+            data[place] = rng.integers(0, 256)
+        try:
+            decode_image(bytes(data))
+        except BadImageError as error:
+            kinds.append(error.kind)
+    assert len(kinds) > 30
+    assert all(kind.endswith(("image", "bomb", "pixels")) for kind in kinds)
