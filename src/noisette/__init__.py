@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from noisette import functional as functional
+    from noisette.features import extract_features as extract_features
+    from noisette.features import load_backbone as load_backbone
     from noisette.references import find_references as find_references
     from noisette.verifier import (
         AverageVerifier as AverageVerifier,
@@ -63,8 +65,10 @@ _HOME_OF = {
     "SVMVerifier": "noisette.verifier",
     "CleanNet": "noisette.verifier",
     "CleanNetVerifier": "noisette.verifier",
+    "extract_features": "noisette.features",
     "find_references": "noisette.references",
     "functional": "noisette.functional",
+    "load_backbone": "noisette.features",
     "load_verifier": "noisette.verifier",
 }
 

@@ -35,15 +35,18 @@ class BadRows:
         max_bad: with "skip", the largest share of bad rows in [0, 1], looked at once `grace` rows were read.
         grace: rows read before `max_bad` is looked at.
         keep: bad rows kept with their details; the rest are only counted.
+        noun: what a row is called in messages.
     """
 
     on_error: OnError = "stop"
     max_bad: float = 0.01
     grace: int = 1000
     keep: int = 1000
+    noun: str = "rows"
     rows: list[BadRow] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    converted: Counter[str] = field(default_factory=Counter)
     num_read: int = 0
 
     @property
@@ -60,6 +63,10 @@ class BadRows:
         if rows:
             self.left_out[kind] += rows
 
+    def convert(self, kind: str) -> None:
+        """Count a row that is used after a conversion."""
+        self.converted[kind] += 1
+
     def add(self, path: str | Path, line: int | None, kind: str, detail: str = "") -> None:
         """Take note of one bad row.
 
@@ -72,7 +79,7 @@ class BadRows:
             self.rows.append(row)
         if self.on_error == "stop":
             reason = f"{kind}: {detail}" if detail else kind
-            raise TooManyBadRowsError(path, f"{reason} (--on-error skip goes on without such rows)", line=line)
+            raise TooManyBadRowsError(path, f"{reason} (--on-error skip goes on without such {self.noun})", line=line)
         if self.num_read >= self.grace:
             self.check(path)
 
@@ -82,14 +89,16 @@ class BadRows:
             kind, count = self.counts.most_common(1)[0]
             raise TooManyBadRowsError(
                 path,
-                f"{self.num_bad} of {self.num_read} rows are bad, more than --max-bad {self.max_bad:.1%}; "
-                f"the commonest reason is '{kind}' ({count} rows)",
+                f"{self.num_bad} of {self.num_read} {self.noun} are bad, more than --max-bad {self.max_bad:.1%}; "
+                f"the commonest reason is '{kind}' ({count} {self.noun})",
             )
 
     def summary(self) -> str:
         """One line for people: how many rows of each kind were skipped or left out."""
-        left_out = "".join(f"; {count} rows left out: {kind}" for kind, count in self.left_out.most_common())
+        more = [f"{count} {self.noun} left out: {kind}" for kind, count in self.left_out.most_common()]
+        more += [f"{count} {self.noun} converted: {kind}" for kind, count in self.converted.most_common()]
+        rest = "".join(f"; {text}" for text in more)
         if not self.num_bad:
-            return f"no bad rows{left_out}"
+            return f"no bad {self.noun}{rest}"
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.counts.most_common())
-        return f"{self.num_bad} of {self.num_read} rows skipped: {kinds}{left_out}"
+        return f"{self.num_bad} of {self.num_read} {self.noun} skipped: {kinds}{rest}"
