@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from noisette.errors import DataFileError, InvalidInputError, ShapeError
-from noisette.store import ParquetTable, finished_rows, read_manifest, table_writer, take_cache, write_feature_table
+from noisette.store import ParquetTable, finished_rows, part_writer, read_manifest, take_cache, write_feature_table
 from noisette.types import FeatureTable
 
 N, D = 95, 5
@@ -39,7 +39,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_writer, "row_group_rows", lambda _num_features: 8)
+    monkeypatch.setattr(part_writer, "row_group_rows", lambda _num_features: 8)
 
 
 @pytest.mark.usefixtures("small_groups")

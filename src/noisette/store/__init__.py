@@ -3,6 +3,7 @@
 from noisette.store.artifacts import about_path, file_hash, folder_hash, read_about, write_about
 from noisette.store.manifest import TableManifest, TablePart, read_manifest
 from noisette.store.parquet_table import ParquetTable
+from noisette.store.resumable_table import ResumableTable
 from noisette.store.review_store import ResolvedLabels, ReviewCounts, ReviewStore
 from noisette.store.samples import read_samples, write_samples
 from noisette.store.small_tables import read_table, read_table_metadata, write_table
@@ -11,6 +12,7 @@ from noisette.store.table_writer import finished_rows, write_feature_table
 __all__ = [
     "ParquetTable",
     "ResolvedLabels",
+    "ResumableTable",
     "ReviewCounts",
     "ReviewStore",
     "TableManifest",

@@ -7,33 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from noisette.errors import DataFileError, InvalidInputError, ShapeError
-from noisette.files import atomic_path
 from noisette.store.artifacts import file_hash
 from noisette.store.manifest import MANIFEST, StoredType, TableManifest, TablePart, part_name, write_manifest
+from noisette.store.part_writer import SETTINGS, KeyedRows, regrouped, write_part
 from noisette.types import Float32Array
-
-KeyedRows = tuple[list[str], list[str], Float32Array]
-"""(splits, keys, (B, D) features) of B rows."""
-
-_SETTINGS = b"noisette"
-_ROW_GROUP_NUMBERS = 1 << 22
-_ENCODING = {
-    "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": ["split"],
-    "use_byte_stream_split": ["features.list.element"],
-    "write_statistics": ["split"],
-}
-
-
-def row_group_rows(num_features: int) -> int:
-    """Rows in a row group, 2,048 to 8,192: near 16 MB of float32 where D allows."""
-    return max(2048, min(8192, _ROW_GROUP_NUMBERS // max(1, num_features)))
 
 
 def write_feature_table(
@@ -71,13 +52,14 @@ def write_feature_table(
     (folder / MANIFEST).unlink(missing_ok=True)
     parts = [_finished_part(folder, number, settings) for number in range(skip_rows // rows_per_part)]
     num_features = _num_features(folder / parts[0].name) if parts else None
-    blocks = _blocks(batches, rows_per_part, num_features)
+    blocks = regrouped(_checked(batches, num_features), rows_per_part)
     for first in blocks:
         path = folder / part_name(len(parts))
         num_features = first[2].shape[1]
-        rows = _write_part(path, chain([first], blocks), dtype, settings, rows_per_part)
+        groups = _part(first, blocks, rows_per_part)
+        rows = write_part(path, groups, num_features, dtype, {SETTINGS: settings.encode()})
         parts.append(TablePart(path.name, rows, file_hash(path)))
-    return _finish(folder, parts, num_features or 0, dtype, metadata or {})
+    return finish_table(folder, parts, num_features or 0, dtype, metadata or {})
 
 
 def finished_rows(
@@ -95,24 +77,10 @@ def _settings(dtype: StoredType, metadata: Mapping[str, str], rows_per_part: int
     return json.dumps(content, sort_keys=True, ensure_ascii=False)
 
 
-def _blocks(batches: Iterable[KeyedRows], rows_per_part: int, num_features: int | None) -> Iterator[KeyedRows]:
-    """Cut batches of any size into row groups; a part's last one may be shorter, none crosses into the next part."""
-    waiting: list[KeyedRows] = []
-    count = done = 0
+def _checked(batches: Iterable[KeyedRows], num_features: int | None) -> Iterator[KeyedRows]:
     for splits, keys, features in batches:
         num_features = _check_batch(splits, keys, features, num_features)
-        start = 0
-        while start < len(keys):
-            size = min(row_group_rows(num_features), rows_per_part - done)
-            stop = min(len(keys), start + size - count)
-            waiting.append((splits[start:stop], keys[start:stop], features[start:stop]))
-            count, start = count + stop - start, stop
-            if count == size:
-                yield _joined(waiting)
-                done = (done + size) % rows_per_part
-                waiting, count = [], 0
-    if count:
-        yield _joined(waiting)
+        yield splits, keys, features
 
 
 def _check_batch(splits: list[str], keys: list[str], features: Float32Array, num_features: int | None) -> int:
@@ -126,45 +94,14 @@ def _check_batch(splits: list[str], keys: list[str], features: Float32Array, num
     return int(features.shape[1])
 
 
-def _joined(pieces: list[KeyedRows]) -> KeyedRows:
-    if len(pieces) == 1:
-        return pieces[0]
-    splits = [split for piece in pieces for split in piece[0]]
-    keys = [key for piece in pieces for key in piece[1]]
-    return splits, keys, np.concatenate([piece[2] for piece in pieces])
-
-
-def _write_part(path: Path, blocks: Iterator[KeyedRows], dtype: StoredType, settings: str, rows_per_part: int) -> int:
-    """Write row groups until the part is full or there are no more; give the number of rows."""
-    first = next(blocks)
-    schema = _schema(dtype, first[2].shape[1], settings)
+def _part(first: KeyedRows, blocks: Iterator[KeyedRows], rows_per_part: int) -> Iterator[KeyedRows]:
+    """Take row groups until the part is full or there are no more."""
     rows = 0
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, **_ENCODING) as writer:
-        for splits, keys, features in chain([first], blocks):
-            values = pa.array(_stored(features, dtype).reshape(-1))
-            column = pa.FixedSizeListArray.from_arrays(values, type=schema.field("features").type)
-            columns = [pa.array(splits, pa.string()), pa.array(keys, pa.string()), column]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=len(keys))
-            rows += len(keys)
-            if rows == rows_per_part:
-                break
-    return rows
-
-
-def _schema(dtype: StoredType, num_features: int, settings: str) -> pa.Schema:
-    element = pa.field("element", pa.float16() if dtype == "float16" else pa.float32(), nullable=False)
-    columns = [("split", pa.string()), ("key", pa.string()), ("features", pa.list_(element, num_features))]
-    return pa.schema(columns, metadata={_SETTINGS: settings.encode()})
-
-
-def _stored(features: Float32Array, dtype: StoredType) -> np.ndarray:
-    if dtype == "float32":
-        return np.ascontiguousarray(features, dtype=np.float32)
-    with np.errstate(over="ignore"):
-        block = features.astype(np.float16)
-    if not np.isfinite(block).all():
-        raise InvalidInputError('a feature is beyond float16 (65,504); write the table with dtype="float32"')
-    return block
+    for block in chain([first], blocks):
+        yield block
+        rows += len(block[1])
+        if rows == rows_per_part:
+            return
 
 
 def _num_features(path: Path) -> int:
@@ -176,7 +113,7 @@ def _is_finished(path: Path, settings: str, rows_per_part: int) -> bool:
         about = pq.read_metadata(path)
     except (OSError, pa.ArrowException):
         return False
-    return about.num_rows == rows_per_part and (about.metadata or {}).get(_SETTINGS) == settings.encode()
+    return about.num_rows == rows_per_part and (about.metadata or {}).get(SETTINGS) == settings.encode()
 
 
 def _finished_part(folder: Path, number: int, settings: str) -> TablePart:
@@ -187,9 +124,10 @@ def _finished_part(folder: Path, number: int, settings: str) -> TablePart:
     return TablePart(path.name, rows_per_part, file_hash(path))
 
 
-def _finish(
+def finish_table(
     folder: Path, parts: list[TablePart], num_features: int, dtype: StoredType, metadata: Mapping[str, str]
 ) -> TableManifest:
+    """Remove what is no part of the table, and write its manifest, last of all."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {part.name for part in parts}
     for old in folder.glob("part-*.parquet*"):
