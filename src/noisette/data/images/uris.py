@@ -7,7 +7,8 @@
 ``hf://train/12/image``                       row 12, column "image" of split "train" of a Hugging Face data set
 ============================================  =======================================================================
 
-What follows the last ``::`` is the file that holds the piece, relative to the root of the data set.
+What follows the first ``::`` is the file that holds the piece, relative to the root of the data set; a colon in a
+member's name is written ``%3A``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_PIECE = re.compile(r"(tar|raw)://(\d+)\+(\d+)/(.*)::(.+)", re.DOTALL)
+_PIECE = re.compile(r"(tar|raw)://(\d+)\+(\d+)/(.*?)::(.+)", re.DOTALL)
 _ROW = re.compile(r"hf://([^/]+)/(\d+)/(.+)", re.DOTALL)
 
 
@@ -39,7 +40,8 @@ class HubRow(NamedTuple):
 
 def tar_uri(offset: int, size: int, member: str, shard: str) -> str:
     """Name a member of a tar file by the place of its bytes."""
-    return f"tar://{offset}+{size}/{member}::{shard}"
+    name = member.replace(":", "%3A")  # the path must be found again, whatever the member is called
+    return f"tar://{offset}+{size}/{name}::{shard}"
 
 
 def raw_uri(offset: int, shape: tuple[int, int, int], path: str) -> str:
@@ -58,7 +60,7 @@ def parse_uri(uri: str) -> str | Piece | HubRow:
     found = _PIECE.fullmatch(uri)
     if found is not None:
         kind, offset, size, name, path = found.groups()
-        return Piece(kind, int(offset), int(size), name, path)
+        return Piece(kind, int(offset), int(size), name.replace("%3A", ":"), path)
     found = _ROW.fullmatch(uri)
     if found is not None:
         return HubRow(found[1], int(found[2]), found[3])
