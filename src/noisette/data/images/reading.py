@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from noisette.data.images.hub import hub_images
 from noisette.data.images.uris import HubRow, Piece, parse_uri
-from noisette.errors import DataFileError, MissingExtraError
+from noisette.errors import NoisetteError
 
 MAX_BYTES = 256 << 20
 """Files larger than this are not read as images."""
@@ -27,6 +27,8 @@ def read_image(root: str | Path, uri: str) -> bytes:
 
     Raises:
         BadImageError: there is nothing to read: missing, empty, unreadable, or far too large.
+        DataFileError: the Hugging Face data set that all images lie in cannot be used.
+        MissingExtraError: its package is not installed.
     """
     place = parse_uri(uri)
     try:
@@ -39,6 +41,8 @@ def read_image(root: str | Path, uri: str) -> bytes:
         raise BadImageError("missing file") from None
     except OSError as error:
         raise BadImageError("unreadable file", error.strerror or str(error)) from error
+    except NoisetteError:
+        raise  # no matter of one image
     except ValueError as error:  # a NUL character in a path
         raise BadImageError("unreadable file", str(error)) from error
 
@@ -48,6 +52,10 @@ def _read_file(path: Path) -> bytes:
         data = file.read(MAX_BYTES + 1)
     if not data:
         raise BadImageError("empty file")
+    return _checked(data)
+
+
+def _checked(data: bytes) -> bytes:
     if len(data) > MAX_BYTES:
         raise BadImageError("huge file", f"more than {MAX_BYTES >> 20} MiB")
     return data
@@ -69,40 +77,22 @@ def _read_piece(path: Path, piece: Piece) -> bytes:
 def _netpbm(pixels: bytes, name: str) -> bytes:
     """Put a header before pixels, which come a colour at a time and go a point at a time."""
     channels, height, width = (int(text) for text in name.split("x"))
-    colours = [pixels[at * height * width : (at + 1) * height * width] for at in range(channels)]
+    if channels not in (1, 3) or channels * height * width != len(pixels):
+        raise BadImageError("wrong number of pixels", f"{len(pixels)} bytes for {name}; 1 or 3 colours can be read")
     points = bytearray(len(pixels))
-    for at, colour in enumerate(colours):
-        points[at::channels] = colour
+    for at in range(channels):
+        points[at::channels] = pixels[at * height * width : (at + 1) * height * width]
     return b"P%d %d %d 255\n" % (6 if channels == 3 else 5, width, height) + bytes(points)
 
 
 def _read_row(root: str, place: HubRow) -> bytes:
-    cell: Any = hub_split(root, place.split, place.column)[place.row][place.column]
-    if isinstance(cell, dict) and cell.get("bytes"):
-        data: bytes = cell["bytes"]
-        return data
-    if isinstance(cell, dict) and cell.get("path"):
-        return _read_file(Path(root) / cell["path"])
-    raise BadImageError("empty file", "the cell holds no image")
-
-
-@lru_cache(maxsize=8)
-def hub_split(root: str, split: str, column: str) -> Any:
-    """Open one split of a Hugging Face data set with images as encoded bytes.
-
-    Raises:
-        MissingExtraError: the package `datasets` is not installed.
-        DataFileError: `root` is no data set of that kind.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtraError(
-            "Hugging Face data sets need the package `datasets`; pip install 'noisette[huggingface]'"
-        ) from error
-    try:
-        found = datasets.load_from_disk(root)
-    except Exception as error:  # the package raises errors of many families
-        raise DataFileError(root, f"is no Hugging Face data set written by save_to_disk ({error})") from error
-    table = found[split] if isinstance(found, datasets.DatasetDict) else found
-    return table.cast_column(column, datasets.Image(decode=False)).select_columns([column])
+    images = hub_images(root, place.split, place.column)
+    if place.row >= len(images):
+        raise BadImageError("missing row", f"split {place.split!r} has {len(images)} rows")
+    cell: Any = images[place.row][place.column]
+    data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
+    if data is None and path:
+        return _read_file(Path(root) / path)
+    if not data:
+        raise BadImageError("empty file", "the cell holds no image")
+    return _checked(data)
