@@ -10,7 +10,7 @@ from tests.pipeline.conftest import Files, files, workspace
 
 __all__ = ["files", "workspace"]
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["demo", "init", "detect", "evaluate", "run", "report", "status", "export", "score", "convert"]
+COMMANDS = ["demo", "init", "embed", "detect", "evaluate", "run", "report", "status", "export", "score", "convert"]
 COMMANDS += ["references", "labels import", "labels export"]
 
 
@@ -80,6 +80,12 @@ def test_failures_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
         ("init", "w"),
         ("init", "w", "--features", "f.npy", "--max-bad", "much"),
         ("init", "w", "--features", "f.npy", "--on-error", "cry"),
+        ("init", "w", "--images", "a", "--manifest", "b.csv"),
+        ("init", "w", "--images", "a", "--root", "b"),
+        ("init", "w", "--dataset", "food101n"),
+        ("init", "w", "--manifest", "b.csv", "--label-field", "x"),
+        ("embed", "--max-bad", "much"),
+        ("embed", "--num-workers", "-1"),
         ("detect", "--weights", "softer"),
         ("nonsense",),
     ],

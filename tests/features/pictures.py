@@ -26,7 +26,7 @@ def write_broken(path: Path, kind: str) -> None:
     plain = Image.new("RGB", (20, 20), "orange")
     match kind:
         case "empty":
-            path.touch()
+            path.write_bytes(b"")
         case "text":
             path.write_text("no picture\n" * 30, encoding="utf-8")
         case "truncated":

@@ -11,6 +11,7 @@ import typer
 from noisette.cli.convert import convert
 from noisette.cli.demo import demo
 from noisette.cli.detect import detect, references
+from noisette.cli.embed import embed
 from noisette.cli.evaluate import evaluate
 from noisette.cli.export import export
 from noisette.cli.init import init
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for function in (demo, init, detect, evaluate, run, report, status, export, score, convert, references):
+for function in (demo, init, embed, detect, evaluate, run, report, status, export, score, convert, references):
     app.command()(function)
 app.add_typer(labels, name="labels")
 

@@ -9,6 +9,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,23 +109,59 @@ def _strict(value: Any) -> Any:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Give a progress callback that draws a bar on stderr where stderr is a terminal, and nothing elsewhere."""
+    """Give a progress callback: a bar on stderr where that is a terminal, elsewhere a line every half minute."""
     if not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
+        yield _ProgressLines()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            rate = task.finished_speed or task.speed
+            return Text("" if rate is None else f"{rate:,.0f}/s")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
 
         def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total or None)
+                tasks[what] = bar.add_task(what, total=total or None, completed=done)
             bar.update(tasks[what], completed=done, total=total or None)
 
         yield show
+
+
+class _ProgressLines:
+    """Progress for a log: what is done, how fast, and how long the rest takes; the first line after half a minute."""
+
+    every = 30.0
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._start = self._last = 0.0
+        self._first = 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._start, self._last, self._first = what, now, now, done
+        if now - self._last < self.every:
+            return
+        self._last = now
+        rate = (done - self._first) / (now - self._start)
+        left = f" of {total:,}, about {(total - done) / rate / 60:,.0f} min left" if total and rate else ""
+        typer.echo(f"{what}: {done:,}{left} ({rate:,.1f}/s)", err=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,16 @@ from noisette.pipeline.labels import ImportResult, import_labels
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import Workspace, finish_workspace
 from noisette.store import write_feature_table, write_samples
-from noisette.types import BadRow, BadRows, Float32Array, Review, SampleTable
+from noisette.types import UNVERIFIED, BadRow, BadRows, Float32Array, Review, Sample, SampleTable
 
 
 @dataclass(frozen=True)
 class Created:
-    """What `init` made."""
+    """What `init` made.
+
+    `num_features` is 0 where they are still to be made from pictures; `num_verified` counts the verification labels
+    that the data itself held, `imported` those of a file beside it.
+    """
 
     workspace: Workspace
     num_samples: int
@@ -29,6 +34,7 @@ class Created:
     bad_rows: BadRows
     warnings: tuple[str, ...]
     imported: ImportResult | None
+    num_verified: int = 0
 
 
 @dataclass
@@ -47,6 +53,22 @@ class RowCollector:
         self.keys.extend(keys)
         self.labels.extend(int(label) for label in labels)
         self.uris.extend(uris if uris is not None else [""] * len(keys))
+
+    def add_sample(self, sample: Sample, time: datetime) -> None:
+        """Take note of a sample, and of its verification label as a decision taken at `time`."""
+        self.add(sample.split, [sample.key], [sample.given_label], [sample.uri])
+        if sample.verification_label != UNVERIFIED:
+            self.reviews.append(
+                Review(
+                    key=sample.key,
+                    split=sample.split,
+                    given_label=sample.given_label,
+                    verification_label=sample.verification_label,
+                    correct_label=sample.correct_label,
+                    reviewer="import",
+                    time=time,
+                )
+            )
 
     def table(self) -> SampleTable:
         """Give the samples collected."""
@@ -74,6 +96,18 @@ def write_workspace(
     manifest = write_feature_table(workspace.features, batches, metadata={"source": "imported"})
     if manifest.num_rows == 0:
         raise DataFileError(workspace.features, f"no row of the features could be used: {bad.summary()}")
+    return write_rows(workspace, rows, bad, classes, verified, manifest.num_features)
+
+
+def write_rows(
+    workspace: Workspace,
+    rows: RowCollector,
+    bad: BadRows,
+    classes: Path | None,
+    verified: Path | None,
+    num_features: int = 0,
+) -> Created:
+    """Write samples, decisions and skipped rows of a new workspace; its settings come last."""
     write_samples(workspace.samples, rows.table())
     with workspace.reviews() as reviews:
         reviews.append(rows.reviews)
@@ -82,9 +116,7 @@ def write_workspace(
         file.writelines(f"{row}\n" for row in _all_skipped(bad, imported))
     warnings = _class_warnings(workspace, rows, classes)
     finish_workspace(workspace)
-    return Created(
-        workspace, manifest.num_rows, manifest.num_features, len(workspace.class_names()), bad, warnings, imported
-    )
+    return Created(workspace, len(rows.keys), num_features, len(workspace.class_names()), bad, warnings, imported)
 
 
 def _all_skipped(bad: BadRows, imported: ImportResult | None) -> Iterator[BadRow | str]:

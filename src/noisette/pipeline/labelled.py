@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from noisette.errors import WorkspaceError
+from noisette.pipeline.sample_rows import sample_rows
 from noisette.pipeline.workspace import Workspace
 from noisette.store import ParquetTable, read_samples
-from noisette.types import FeatureTable, Float32Array, IntArray, SampleTable
+from noisette.types import FeatureTable, Float32Array, IntArray
 
 EVALUATION_SPLITS = ("validation", "test")
 """Splits whose verification labels are never learned from."""
@@ -111,12 +110,12 @@ def load_labelled(workspace: Workspace) -> LabelledFeatures:
     Raises:
         WorkspaceError: there are no features, or none that belong to a sample.
     """
-    workspace.need(workspace.features, "noisette init")
+    workspace.need(workspace.features, "noisette embed" if workspace.has_images else "noisette init")
     samples = read_samples(workspace.samples)
     class_names = workspace.class_names()
     stored = ParquetTable(workspace.features, class_names=class_names)
     keys, splits = stored.read_keys(), stored.read_splits()
-    places = _places(samples, splits, keys)
+    places = sample_rows(samples, splits, keys)
     notes = []
     table: FeatureTable = stored
     if (places < 0).any():
@@ -144,15 +143,3 @@ def load_labelled(workspace: Workspace) -> LabelledFeatures:
         class_names,
         tuple(notes),
     )
-
-
-def _places(samples: SampleTable, splits: list[str], keys: list[str]) -> IntArray:
-    """Give the row among the samples of each (split, key); -1 where there is none."""
-    if keys == samples.keys and splits == samples.splits:
-        return np.arange(len(keys))
-    separator = "\x1f"  # no key holds a control character
-    known = pc.binary_join_element_wise(pa.array(samples.splits), pa.array(samples.keys), separator)
-    asked = pc.binary_join_element_wise(pa.array(splits, pa.string()), pa.array(keys, pa.string()), separator)
-    found = pc.index_in(asked, value_set=known)
-    places: IntArray = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return places

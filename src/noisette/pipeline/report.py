@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
+from noisette.data.images import BadImageError, read_image
 from noisette.functional.detection_metrics import per_class_error
 from noisette.pipeline.detect import detection_of
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
@@ -142,19 +143,29 @@ def _suspicious(
 
 
 def _image(workspace: Workspace, uri: str) -> bytes | None:
-    """Read the picture at a path (relative ones below the workspace); None where there is none, or it is huge."""
-    if not uri or "://" in uri:
+    """Read a picture; None where there is none, or it cannot be read, or is huge."""
+    if not uri:
         return None
-    path = workspace.root / uri
-    if not path.is_file() or path.stat().st_size > MAX_IMAGE_BYTES:
+    try:
+        data = read_image(workspace.image_root, uri)
+    except BadImageError:
         return None
-    return path.read_bytes()
+    return data if len(data) <= MAX_IMAGE_BYTES else None
 
 
 def _flat_settings(workspace: Workspace, detection: dict[str, Any]) -> dict[str, object]:
-    """Give every setting; those of detection as they were when it ran, whatever `noisette.toml` says today."""
+    """Give every setting but where files are; those of detection as when it ran, whatever `noisette.toml` says now."""
     sections = workspace.settings.to_json() | detection.get("settings", {})
-    return {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
+    for section in ("images", "embed"):
+        if not workspace.has_images:
+            del sections[section]
+    found = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
+    return {name: _without_folder(name, value) for name, value in found.items() if name != "images.root"}
+
+
+def _without_folder(name: str, value: object) -> object:
+    """Leave of a path its last part: a page is to be the same wherever the files lie."""
+    return PurePath(str(value)).name if name in ("embed.backbone", "embed.weights") else value
 
 
 def _held_out(workspace: Workspace) -> dict[str, Any]:

@@ -15,10 +15,18 @@ from noisette.files import atomic_open
 
 _Section = TypeVar("_Section")
 
-_CHOICES = {"input.on_error": ("skip", "stop"), "detect.weights": ("soft", "hard")}
+_CHOICES = {
+    "input.on_error": ("skip", "stop"),
+    "images.unusual": ("convert", "skip"),
+    "embed.dtype": ("float16", "float32"),
+    "embed.precision": ("auto", "float32", "float16", "bfloat16"),
+    "detect.weights": ("soft", "hard"),
+}
 _RANGES = {
     "project.random_state": (0, math.inf),
     "input.max_bad": (0, 1),
+    "embed.image_size": (0, math.inf),
+    "embed.batch_size": (1, math.inf),
     "references.num_references": (1, math.inf),
     "detect.num_steps": (0, math.inf),
     "detect.weight_floor": (0, 1),
@@ -41,6 +49,34 @@ class InputSettings:
     on_error: str = "skip"
     max_bad: float = 0.01
     features: str = "imported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSettings:
+    """Where the pictures are, and what becomes of unusual ones.
+
+    `root` is the folder that the uris of the samples are relative to; itself absolute, or relative to the workspace.
+    `unusual` pictures (CMYK, 16 bits, EXIF-rotated, animated) are used after a conversion, or skipped.
+    """
+
+    root: str = ""
+    unusual: str = "convert"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedSettings:
+    """How pictures become features; see `noisette embed --help`.
+
+    `weights` "" means pretrained, `layer` "" the input of the last layer, `image_size` 0 that of the backbone.
+    """
+
+    backbone: str = "resnet50.a1_in1k"
+    weights: str = ""
+    layer: str = ""
+    image_size: int = 0
+    batch_size: int = 64
+    dtype: str = "float16"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +116,8 @@ class Settings:
 
     project: ProjectSettings = field(default_factory=ProjectSettings)
     input: InputSettings = field(default_factory=InputSettings)
+    images: ImageSettings = field(default_factory=ImageSettings)
+    embed: EmbedSettings = field(default_factory=EmbedSettings)
     references: ReferenceSettings = field(default_factory=ReferenceSettings)
     detect: DetectSettings = field(default_factory=DetectSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
@@ -123,6 +161,20 @@ def write_settings(path: Path, settings: Settings) -> None:
                 # TOML and JSON agree on strings (but for the character 7F), numbers, booleans and lists of them.
                 text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
                 file.write(f"{name} = {text}\n")
+
+
+def check_settings(path: Path, settings: Settings) -> None:
+    """Check the values of settings as if they had been read from `path`.
+
+    Raises:
+        DataFileError: a value is impossible.
+    """
+    try:
+        for section, values in settings.to_json().items():
+            for name, value in values.items():
+                _check(f"{section}.{name}", value)
+    except InvalidInputError as error:
+        raise DataFileError(path, str(error)) from error
 
 
 def _from_table(kind: type[_Section], values: dict[str, Any], where: str) -> _Section:

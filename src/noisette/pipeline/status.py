@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from noisette.pipeline.backbone import about_embed
 from noisette.pipeline.descriptions import about_detection, about_fit, about_references, about_scores
 from noisette.pipeline.detect import verifiers_to_run
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.provenance import State, input_hashes, state_of
 from noisette.pipeline.report import about_report
 from noisette.pipeline.workspace import Workspace
-from noisette.store import ReviewCounts
+from noisette.store import ReviewCounts, count_samples, has_manifest
 
 
 @dataclass(frozen=True)
@@ -40,36 +41,50 @@ class Status:
 
 def workspace_status(workspace: Workspace) -> Status:
     """Compare every artifact with what its step would make today."""
-    labelled = load_labelled(workspace)
-    names, _ = verifiers_to_run(workspace, labelled)
+    found: list[Artifact] = []
+    if workspace.has_images:
+        found.append(_look(workspace, workspace.features, about_embed(workspace)))
+    if workspace.has_images and not has_manifest(workspace.features):
+        found += [_missing(workspace, path) for path in (workspace.detection, workspace.report)]
+    else:
+        found += _after_features(workspace)
+    with workspace.reviews() as reviews:
+        counts = reviews.counts()
+    return Status(count_samples(workspace.samples), len(workspace.class_names()), counts, tuple(found))
+
+
+def _after_features(workspace: Workspace) -> list[Artifact]:
+    names, _ = verifiers_to_run(workspace, load_labelled(workspace))
     inputs = input_hashes(workspace)
     found = []
-
-    def look(path: Path, about: dict[str, object]) -> bool:
-        state, reason = state_of(path, about)
-        found.append(Artifact(path.relative_to(workspace.root).as_posix(), state, reason))
-        return path.exists()
-
     if "cleannet" in names:
-        look(workspace.references, about_references(workspace, inputs))
+        found.append(_look(workspace, workspace.references, about_references(workspace, inputs)))
     for name in names:
-        if look(workspace.verifier(name), about_fit(workspace, name, inputs)):
-            look(workspace.scores(name), about_scores(workspace, name, inputs))
+        found.append(_look(workspace, workspace.verifier(name), about_fit(workspace, name, inputs)))
+        if workspace.verifier(name).exists():
+            found.append(_look(workspace, workspace.scores(name), about_scores(workspace, name, inputs)))
         else:
-            found.append(Artifact(_relative(workspace, workspace.scores(name)), "missing", ""))
+            found.append(_missing(workspace, workspace.scores(name)))
     if all(workspace.scores(name).exists() for name in names):
-        look(workspace.detection, about_detection(workspace, names, inputs))
+        found.append(_look(workspace, workspace.detection, about_detection(workspace, names, inputs)))
     elif workspace.detection.exists():
         found.append(Artifact(_relative(workspace, workspace.detection), "stale", "verifiers changed"))
     else:
-        found.append(Artifact(_relative(workspace, workspace.detection), "missing", ""))
+        found.append(_missing(workspace, workspace.detection))
     if workspace.detection.exists():
-        look(workspace.report, about_report(workspace))
+        found.append(_look(workspace, workspace.report, about_report(workspace)))
     else:
-        found.append(Artifact(_relative(workspace, workspace.report), "missing", ""))
-    with workspace.reviews() as reviews:
-        counts = reviews.counts()
-    return Status(len(labelled.keys), len(labelled.class_names), counts, tuple(found))
+        found.append(_missing(workspace, workspace.report))
+    return found
+
+
+def _look(workspace: Workspace, path: Path, about: dict[str, object]) -> Artifact:
+    state, reason = state_of(path, about)
+    return Artifact(_relative(workspace, path), state, reason)
+
+
+def _missing(workspace: Workspace, path: Path) -> Artifact:
+    return Artifact(_relative(workspace, path), "missing", "")
 
 
 def _relative(workspace: Workspace, path: Path) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from noisette.data import read_class_list
 from noisette.errors import WorkspaceError
 from noisette.files import atomic_open
-from noisette.pipeline.settings import Settings, read_settings, write_settings
+from noisette.pipeline.settings import Settings, check_settings, read_settings, write_settings
 from noisette.store import ReviewStore
 
 SETTINGS_FILE = "noisette.toml"
 ENVIRONMENT_VARIABLE = "NOISETTE_WORKSPACE"
+EMBEDDED = "embedded"
+"""Name of the feature table that `embed` makes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,20 @@ class Workspace:
     def features(self) -> Path:
         """Folder of the feature table in use."""
         return self.root / "features" / self.settings.input.features
+
+    @property
+    def has_images(self) -> bool:
+        """True if features are made from pictures here, by `embed`; False if they came with the data."""
+        return self.settings.input.features == EMBEDDED
+
+    @property
+    def image_root(self) -> Path:
+        """Folder that the uris of samples are relative to."""
+        return self.root / self.settings.images.root
+
+    def model(self, name: str) -> Path:
+        """Folder of a trained classifier."""
+        return self.root / "models" / name
 
     @property
     def references(self) -> Path:
@@ -125,6 +142,19 @@ def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...
 def finish_workspace(workspace: Workspace) -> None:
     """Write the settings, last of all: a folder without them is not a workspace yet, and `init` may run again."""
     write_settings(workspace.root / SETTINGS_FILE, workspace.settings)
+
+
+def keep_settings(workspace: Workspace, **sections: dict[str, Any]) -> Workspace:
+    """Give the workspace with some settings replaced (None leaves one as it is), and write them to `noisette.toml`.
+
+    Raises:
+        DataFileError: a value is impossible; the settings stay as they were.
+    """
+    settings = workspace.settings.with_options(**sections)
+    if settings != workspace.settings:
+        check_settings(workspace.root / SETTINGS_FILE, settings)
+        write_settings(workspace.root / SETTINGS_FILE, settings)
+    return Workspace(workspace.root, settings)
 
 
 def open_workspace(path: Path | None = None) -> Workspace:

@@ -1,11 +1,11 @@
 """Our own files: feature tables, samples, scores and provenance on disk, and the review database."""
 
 from noisette.store.artifacts import about_path, file_hash, folder_hash, read_about, write_about
-from noisette.store.manifest import TableManifest, TablePart, read_manifest
+from noisette.store.manifest import TableManifest, TablePart, has_manifest, read_manifest
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable
 from noisette.store.review_store import ResolvedLabels, ReviewCounts, ReviewStore
-from noisette.store.samples import read_samples, write_samples
+from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
 from noisette.store.small_tables import read_table, read_table_metadata, write_table
 from noisette.store.table_writer import finished_rows, write_feature_table
 
@@ -18,9 +18,12 @@ __all__ = [
     "TableManifest",
     "TablePart",
     "about_path",
+    "count_samples",
     "file_hash",
     "finished_rows",
     "folder_hash",
+    "has_manifest",
+    "iter_sample_batches",
     "read_about",
     "read_manifest",
     "read_samples",

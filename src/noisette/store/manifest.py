@@ -48,6 +48,11 @@ def write_manifest(folder: Path, manifest: TableManifest) -> None:
         file.write(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def has_manifest(folder: str | Path) -> bool:
+    """Tell whether a folder is a complete feature table."""
+    return (Path(folder) / MANIFEST).is_file()
+
+
 def read_manifest(folder: str | Path) -> TableManifest:
     """Read the manifest of a complete feature table.
 

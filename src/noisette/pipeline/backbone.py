@@ -1,0 +1,57 @@
+"""The backbone that a workspace's settings name: one by name, or a classifier that was trained here."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from noisette.features import Backbone, load_backbone
+from noisette.features.user_models import source_file
+from noisette.pipeline.provenance import about_step
+from noisette.pipeline.workspace import Workspace
+from noisette.store import file_hash, folder_hash
+from noisette.training import read_model_folder
+
+
+def workspace_backbone(workspace: Workspace) -> Backbone:
+    """Load the backbone of `embed`; a name that is a folder of a trained classifier wins."""
+    options = workspace.settings.embed
+    folder = _model_folder(workspace)
+    if folder is None:
+        return load_backbone(
+            options.backbone,
+            weights=options.weights or None,
+            layer=options.layer or None,
+            image_size=options.image_size or None,
+        )
+    model = read_model_folder(folder)
+    loaded = load_backbone(
+        model.backbone,
+        weights=options.weights or model.weights,
+        layer=options.layer or model.layer or None,
+        image_size=options.image_size or model.image_size or None,
+    )
+    return dataclasses.replace(loaded, name=folder.name)
+
+
+def about_embed(workspace: Workspace) -> dict[str, Any]:
+    """Describe what makes the features: which pictures, which backbone; files by their content, not their place."""
+    settings = dataclasses.asdict(workspace.settings.embed) | {"unusual": workspace.settings.images.unusual}
+    weights = settings.pop("weights")
+    inputs = {"samples": file_hash(workspace.samples)}
+    if weights:
+        inputs["weights"] = file_hash(weights)
+    folder, source = _model_folder(workspace), source_file(settings["backbone"])
+    if folder is not None:
+        settings["backbone"], inputs["model"] = folder.name, folder_hash(folder)
+    elif source is not None:
+        settings["backbone"], inputs["source"] = settings["backbone"].rpartition("/")[2], file_hash(source)
+    return about_step("embed", settings, inputs)
+
+
+def _model_folder(workspace: Workspace) -> Path | None:
+    """Find a trained classifier: a folder by its path, or by its name among the workspace's models."""
+    name = workspace.settings.embed.backbone
+    found = (path for path in (Path(name), workspace.model(name)) if (path / "model.json").is_file())
+    return next(found, None)
