@@ -114,6 +114,14 @@ def test_a_folder_of_parquet_parts_is_one_manifest(tmp_path: Path) -> None:
     assert [str(row) for row in bad.rows] == [f"{folder}/{expected}"]
 
 
+def test_too_many_bad_rows_stop_the_reader(tmp_path: Path) -> None:
+    for name, paths in {"0": [""], "1": ["a.jpg", "b.jpg"]}.items():
+        pq.write_table(pa.table({"path": paths, "label": [0] * len(paths)}), tmp_path / f"{name}.parquet")
+    few = BadRows(on_error="skip", max_bad=0.1, grace=3)
+    with pytest.raises(TooManyBadRowsError, match=r"1\.parquet: 1 of 3 rows are bad.*'empty path'"):
+        list(read_manifest(tmp_path, few).samples)
+
+
 def test_members_of_shards_are_read_in_place(tmp_path: Path) -> None:
     write_tar(tmp_path / "0.tar", {"a.jpg": b"one", "b.jpg": b"two"})
     names, samples, problems = read(

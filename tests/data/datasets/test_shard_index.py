@@ -48,9 +48,9 @@ def test_only_the_shards_used_last_are_kept_and_each_is_read_once(
 
     monkeypatch.setattr(shard_index, "iter_tar_members", counted)
     index = ShardIndex(tmp_path, most_members=4)
-    for shard in "abababcba":
+    for shard in "ababacacab":
         index.find(f"{shard}.tar", "1")
-    assert reads == ["a", "b", "c", "a"]
+    assert reads == ["a", "b", "c", "b"]
     tiny = ShardIndex(tmp_path, most_members=1)
     for shard in "aab":
         tiny.find(f"{shard}.tar", "2")

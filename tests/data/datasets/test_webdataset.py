@@ -163,6 +163,14 @@ def test_shards_that_cannot_be_read_are_reported_one_by_one(tmp_path: Path) -> N
     assert dict(bad.left_out) == {"no .tar file": 1, "hidden file": 1}
 
 
+def test_too_many_bad_samples_stop_the_reader(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", {"1.jpg": b""})
+    write_tar(tmp_path / "b.tar", {"1.jpg": b"x", "1.cls": b"a", "2.jpg": b"x", "2.cls": b"a"})
+    few = BadRows(on_error="skip", max_bad=0.1, grace=3)
+    with pytest.raises(TooManyBadRowsError, match=r"b\.tar: 1 of 3 rows are bad.*'empty picture'"):
+        list(read_webdataset(tmp_path, few, class_names=["a"]).samples)
+
+
 def test_a_link_that_leads_nowhere_is_reported(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar", {"1.jpg": b"x", "1.cls": b"a"})
     (tmp_path / "b.tar").symlink_to("nowhere.tar")

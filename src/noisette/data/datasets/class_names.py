@@ -42,6 +42,8 @@ class ClassFinder:
     def add(self, cells: Iterable[Any]) -> None:
         """Take label cells: names, ids, or what a second look will find to be no label."""
         for cell in cells:
+            if isinstance(cell, str) and cell in self._cells:
+                continue
             try:
                 text = cell_text(cell)
             except BadRowError:

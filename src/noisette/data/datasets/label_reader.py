@@ -61,18 +61,20 @@ class LabelReader:
         givens = [self._given(cell) for cell in several(given, self._ids, may_split=self.may_split)]
         if not givens:
             raise BadRowError("unknown class", "the list is empty")
-        if len(set(givens)) < len(givens):
+        if len(givens) > 1 and len(set(givens)) < len(givens):
             twice = next(one for at, one in enumerate(givens) if one in givens[:at])
             raise BadRowError("duplicate label", f"{self.class_names[twice]!r} comes twice")
         verdicts = self._aligned("verification_label", verification, len(givens))
         corrects = self._aligned("correct_label", correct, len(givens))
         return [
-            _decide(one, parse_verification_label(cell_text(verdict)), self._correct(right))
+            _decide(one, _verdict(verdict), self._correct(right))
             for one, verdict, right in zip(givens, verdicts, corrects, strict=True)
         ]
 
     def _aligned(self, name: str, cell: Any, size: int) -> list[Any]:
         """Give one cell a given label: as many as there are, or none."""
+        if cell is None or cell == "":
+            return [None] * size
         cells = several(cell, self._ids, may_split=self.may_split)
         if len(cells) <= 1 and not any(map(cell_text, cells)):
             return [None] * size
@@ -97,12 +99,18 @@ class LabelReader:
         return parse_class(text, self._ids, ids_too=self.ids_too)
 
     def _correct(self, cell: Any) -> int:
+        if cell is None:
+            return NOT_KNOWN
         text = cell_text(cell)
         if not text.strip():
             return NOT_KNOWN
         if text not in self._ids and whole_number(text) in (NOT_KNOWN, NONE_OF_THE_CLASSES):
             return int(float(text))
         return self._given(cell)
+
+
+def _verdict(cell: Any) -> int:
+    return UNVERIFIED if cell is None else parse_verification_label(cell_text(cell))
 
 
 def _decide(given: int, verdict: int, correct: int) -> Labels:

@@ -58,11 +58,13 @@ def read_manifest(
 
 def _find_classes(path: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], bool]:
     finder = ClassFinder(path)
+    may_split = is_text(files[0])
     for file in files:
         for _, cells in iter_rows(file):
             if not isinstance(cells, BadRowError):
-                for name in ("given_label", "correct_label"):
-                    finder.add(several(cells.get(name), may_split=is_text(file)))
+                finder.add(several(cells["given_label"], may_split=may_split))
+                if cells.get("correct_label"):
+                    finder.add(several(cells["correct_label"], may_split=may_split))
     return finder.found()
 
 
@@ -92,7 +94,9 @@ def _entries(file: Path, places: ManifestPlaces, reader: LabelReader) -> Iterato
 
 def _row(cells: Mapping[str, Any], places: ManifestPlaces, reader: LabelReader) -> list[Sample]:
     key, uri = places.find(cells)
-    split = split_name(cell_text(cells.get("split")))
+    if "split" not in cells:
+        return reader.samples(key, uri, cells)
+    split = split_name(cell_text(cells["split"]))
     if not is_usable(split):
         raise BadRowError("unusable split", repr(split))
     return reader.samples(key, uri, {**cells, "split": split})

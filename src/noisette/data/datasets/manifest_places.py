@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from noisette.data.datasets.cells import cell_text
@@ -24,7 +24,7 @@ class ManifestPlaces:
         self.root = root
         self._shards = ShardIndex(root)
         # An absolute path may name the root by itself or by what a link leads to.
-        self._prefixes = [PurePosixPath(found.as_posix()) for found in (root.absolute(), root.resolve())]
+        self._prefixes = [found.as_posix().rstrip("/") + "/" for found in (root.absolute(), root.resolve())]
 
     def find(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """Give (key, uri) of a row: its key column, else its path, or shard and member.
@@ -48,12 +48,19 @@ class ManifestPlaces:
             raise BadRowError("web address for a path", f"{text!r}; fetch the images and name the files")
         if "\\" in text and not _exists(self.root / text):  # a file may have such a name, but most are from Windows
             text = text.replace("\\", "/")
-        path = PurePosixPath(text)
-        if Path(text).is_absolute():
-            path = next((path.relative_to(root) for root in self._prefixes if path.is_relative_to(root)), path)
-        if path == PurePosixPath():
+        path = _normal(text)
+        path = next((path[len(prefix) :] for prefix in self._prefixes if path.startswith(prefix)), path)
+        if not path:
             raise BadRowError(f"empty {name}")
-        return str(path)
+        return path
+
+
+def _normal(path: str) -> str:
+    """Take out what says nothing: ``./`` and double slashes; pathlib does the same ten times slower."""
+    if "./" in path or "//" in path or path.endswith((".", "/")):
+        start = "/" if path.startswith("/") else ""
+        return start + "/".join(part for part in path.split("/") if part not in ("", "."))
+    return path
 
 
 def _checked(cell: Any, name: str) -> str:
