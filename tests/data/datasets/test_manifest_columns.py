@@ -11,7 +11,7 @@ def test_the_path_may_have_any_of_its_names(name: str) -> None:
     assert find_columns(Path("m.csv"), [name, "label"]) == {"path": 0, "given_label": 1}
 
 
-@pytest.mark.parametrize("name", "given_label label labels class class_name CLASS".split())
+@pytest.mark.parametrize("name", "given_label label labels class class_name CLASS class_labels".split())
 def test_the_label_may_have_any_of_its_names(name: str) -> None:
     assert find_columns(Path("m.csv"), ["url", f" {name} ", "path"]) == {"given_label": 1, "path": 2}
 

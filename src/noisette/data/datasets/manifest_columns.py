@@ -13,7 +13,7 @@ _ALIASES = {
     "member": ("member",),
     "given_label": (
         "given_label", "given_labels", "label", "labels", "class", "classes", "class_name", "class_names",
-        "class_label",
+        "class_label", "class_labels",
     ),
     "key": ("key",),
     "verification_label": ("verification_label", "verification_labels"),
