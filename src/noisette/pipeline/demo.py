@@ -1,10 +1,9 @@
-"""`noisette demo`: handwritten digits with wrong labels put in on purpose, labels checked in half of the classes."""
+"""`noisette demo`: pictures of digits, some put in the wrong folder, labels checked in half of the classes."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,20 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from noisette.data import write_class_list, write_label_file
 from noisette.errors import WorkspaceError
 from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.noise import inject_label_noise, noise_transition
-from noisette.pipeline.create import RowCollector, bad_rows_policy, write_workspace
+from noisette.pipeline.create_images import ImageSource, create_from_images
 from noisette.pipeline.detect import detect
+from noisette.pipeline.embed import embed
 from noisette.pipeline.report import make_report
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.settings import DetectSettings, Settings
-from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, create_workspace, open_workspace
+from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, open_workspace
 from noisette.store import read_samples
-from noisette.types import IntArray, Progress, Review, silent
+from noisette.types import IntArray, Progress, silent
 from noisette.verifier.saving import load_rules
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -76,7 +77,7 @@ class DemoResult:
 
 
 def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
-    """Make the demo's workspace in `root` (or take up the one there), run every step, compare with the truth.
+    """Make pictures and a workspace in `root` (or take up what is there), run every step, compare with the truth.
 
     Raises:
         WorkspaceError: `root` is a workspace of something else, which the demo leaves as it is.
@@ -88,6 +89,7 @@ def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
         workspace = _own(open_workspace(root), given)
     else:
         workspace = _create(root, images, given, truth, verified)
+    embed(workspace, progress)
     found = detect(workspace, progress)
     report = make_report(workspace, progress)
     rows = tuple(_compare(workspace, name, truth, given, verified) for name in VERIFIERS)
@@ -97,11 +99,20 @@ def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
 
 def _own(workspace: Workspace, given: IntArray) -> Workspace:
     """Give a workspace that the demo made; nobody's own data is to be touched."""
-    if workspace.class_names() != CLASS_NAMES or not np.array_equal(
-        read_samples(workspace.samples).given_labels, given
-    ):
+    keys = sorted(read_samples(workspace.samples).keys)
+    if workspace.class_names() != CLASS_NAMES or keys != sorted(_keys(given)):
         raise WorkspaceError(f"{workspace.root} is a workspace of something else; name another folder for the demo")
     return workspace
+
+
+def _keys(given: IntArray) -> list[str]:
+    """Give the path of each picture: in the folder of its given label, which is not always its class."""
+    return [f"{CLASS_NAMES[label]}/{number:04d}.png" for number, label in enumerate(given)]
+
+
+def _digit_of(key: str) -> int:
+    """Give the number of the digit behind a path."""
+    return int(Path(key).stem)
 
 
 def _digits() -> tuple[np.ndarray, IntArray]:
@@ -124,30 +135,19 @@ def _verified_rows(truth: IntArray) -> IntArray:
 
 
 def _create(root: Path, images: np.ndarray, given: IntArray, truth: IntArray, verified: IntArray) -> Workspace:
-    settings = Settings(detect=DetectSettings(candidates=VERIFIERS)).with_options(
-        project={"title": "Handwritten digits with wrong labels"}
-    )
-    workspace = create_workspace(root, settings, CLASS_NAMES)
-    keys = [f"images/{row:04d}.png" for row in range(len(images))]
+    """Write what a person would bring, pictures and a list of checked labels, and make a workspace of it."""
+    keys, folder = _keys(given), root / "images"
     for key, image in zip(keys, images, strict=True):
-        _write_picture(root / key, image)
-    rows = RowCollector()
-    rows.add("train", keys, given, keys)
-    now = datetime.now(UTC)
-    rows.reviews.extend(
-        Review(
-            key=keys[row],
-            given_label=int(given[row]),
-            verification_label=int(given[row] == truth[row]),
-            correct_label=-1,
-            time=now,
-            reviewer="demo",
-        )
-        for row in verified
+        _write_picture(folder / key, image)
+    checked = root / "verified.csv"
+    columns = {"key": [keys[row] for row in verified], "verification_label": (given == truth)[verified].astype(int)}
+    write_label_file(checked, columns | {"reviewer": ["demo"] * verified.size})
+    write_class_list(root / "class_names.txt", CLASS_NAMES)
+    settings = Settings(detect=DetectSettings(candidates=VERIFIERS)).with_options(
+        project={"title": "Handwritten digits with wrong labels"}, embed={"backbone": "pixels"}
     )
-    features = images.reshape(len(images), -1) / np.float32(16)
-    batches = iter([(["train"] * len(keys), keys, features.astype(np.float32))])
-    write_workspace(workspace, batches, rows, bad_rows_policy(settings), None, None)
+    source = ImageSource(images=folder, classes=root / "class_names.txt")
+    create_from_images(root, source, settings, verified=checked)
     return open_workspace(root)
 
 
@@ -161,7 +161,9 @@ def _write_picture(path: Path, image: np.ndarray) -> None:
 
 def _compare(workspace: Workspace, name: str, truth: IntArray, given: IntArray, verified: IntArray) -> DemoRow:
     """Measure a verifier against the truth on labels that nobody checked, in checked classes and in the others."""
-    scores = read_scores(workspace.scores(name)).scores.score
+    table = read_scores(workspace.scores(name))
+    scores = np.empty(truth.size)
+    scores[[_digit_of(key) for key in table.keys]] = table.scores.score
     correct = (given == truth).astype(np.int64)
     verdict = load_rules(workspace.verifier(name)).verdict(scores)
     unchecked = np.setdiff1d(np.arange(truth.size), verified)
