@@ -1,4 +1,5 @@
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,10 @@ def test_pixels_of_another_shape_are_refused(tmp_path: Path) -> None:
 def test_a_data_set_that_is_none_is_no_matter_of_one_image(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="is no Hugging Face data set written by save_to_disk"):
         read_image(tmp_path, "hf://train/0/image")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(BadImageError, match="it is a pipe or a device"):
+        read_image(tmp_path, "pipe.jpg")

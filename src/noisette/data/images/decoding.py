@@ -16,6 +16,7 @@ CMYK, SIXTEEN_BIT, ROTATED, ANIMATED = "CMYK colours", "16-bit pixels", "EXIF-ro
 
 _ORIENTATION = 0x0112
 _UPRIGHT = (None, 0, 1)
+_MAY_HOLD_ORIENTATION = {"exif", "xmp"}
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _MAY_MOVE = ("GIF", "WEBP", "PNG", "TIFF", "AVIF")  # MPO, a photograph with a preview beside it, is one picture
 
@@ -82,6 +83,8 @@ def _decoded(opened: Image.Image, at_least: int) -> DecodedImage:
 
 def _orientation(picture: Image.Image) -> int | None:
     """Give the EXIF orientation; damaged EXIF data do not make a picture unusable."""
+    if picture.format == "JPEG" and not (picture.info.keys() & _MAY_HOLD_ORIENTATION):
+        return None
     try:
         found = picture.getexif().get(_ORIENTATION)
     except Exception:  # as above: any error of a parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +49,31 @@ def read_image(root: str | Path, uri: str) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    about = path.stat()
+    if stat.S_ISFIFO(about.st_mode) or stat.S_ISCHR(about.st_mode):
+        raise BadImageError("unreadable file", "it is a pipe or a device, which may never end")
+    if about.st_size > MAX_BYTES:  # (a limit as the argument of `read` would set that much memory aside)
+        raise _huge()
+    with path.open("rb", buffering=0) as file:
+        data = file.readall()
     if not data:
         raise BadImageError("empty file")
-    return _checked(data)
+    return data
 
 
 def _checked(data: bytes) -> bytes:
     if len(data) > MAX_BYTES:
-        raise BadImageError("huge file", f"more than {MAX_BYTES >> 20} MiB")
+        raise _huge()
     return data
+
+
+def _huge() -> BadImageError:
+    return BadImageError("huge file", f"more than {MAX_BYTES >> 20} MiB")
 
 
 def _read_piece(path: Path, piece: Piece) -> bytes:
     if piece.size > MAX_BYTES:
-        raise BadImageError("huge file", f"more than {MAX_BYTES >> 20} MiB")
+        raise _huge()
     if piece.size == 0:
         raise BadImageError("empty file")
     with path.open("rb") as file:
