@@ -10,7 +10,8 @@ Cost: 25 minutes of two cores, no GPU. Every step leaves its result in --output 
 4. compare with the truth, on labels that nobody verified, inside and outside the verified classes
 
 Rivals in the same run, on the same features: agreement of the 50 nearest neighbours with the given label, and the naive
-belief that every label is correct. --smoke makes 600 pictures of its own, in three classes. What must hold: files go to a report with pictures.
+belief that every label is correct. What must hold: files go to a report with pictures. --smoke makes 600 pictures of
+its own, in three classes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """kill -9 at every flush to disk of every step, then run the step again: are the bytes those of an undisturbed run?
 
-Command:  python benchmarks/killed.py --output runs/killed      Cost: ten minutes of one core. --smoke: one kill a step.
+Command:  python benchmarks/killed.py --output runs/killed      Cost: 15 minutes of one core. --smoke: one kill a step.
 A step writes under a temporary name, flushes, renames: each flush is a moment at which a kill leaves the most behind.
 The database of decisions is compared by the decisions in force (its own kill test is in tests/store), everything else
 byte by byte. Rival: a step that writes in place, half written after a kill at any of these moments: a ratio of 0.
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from noisette.data import write_class_list
 from noisette.store import ReviewStore
@@ -42,8 +43,22 @@ def write_files(folder: Path) -> None:
     (folder / "labels.tsv").write_text("key\tgiven_label\n" + labels, encoding="utf-8")
     checked = [f"{i},{int(given[i] == truth[i])}\n" for i in range(1, ROWS, 2)]
     (folder / "verified.csv").write_text("key,verification_label\n" + "".join(checked), encoding="utf-8")
+    write_pictures(folder / "pictures", truth, given)
     rows = [f"k{i}\t{CLASSES[given[i]]}\t{','.join(map(str, values[i]))}\n" for i in range(ROWS)]
     (folder / "all.tsv").write_text("".join(rows), encoding="utf-8")
+
+
+def write_pictures(folder: Path, truth: np.ndarray, given: np.ndarray) -> None:
+    """Write a picture a sample into the folder of its given label; two are broken."""
+    rng = np.random.default_rng(1)
+    patterns = rng.integers(0, 256, (len(CLASSES), 8, 8, 3))
+    for i, label in enumerate(given):
+        path = folder / CLASSES[label] / f"{i:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = np.clip(patterns[truth[i]] + rng.integers(-40, 40, (8, 8, 3)), 0, 255)
+        Image.fromarray(values.astype(np.uint8)).save(path)
+        if i in (30, 150):
+            path.write_bytes(b"no picture")
 
 
 def steps(files: Path) -> list[Step]:
@@ -71,6 +86,19 @@ def steps(files: Path) -> list[Step]:
             "convert",
             lambda root: ["convert", f"{files}/all.tsv", f"{root}/all.parquet", "--class-list", f"{files}/classes.txt"],
         ),
+        *picture_steps(files),
+    ]
+
+
+def picture_steps(files: Path) -> list[Step]:
+    """Give the steps of a second workspace, made from pictures."""
+    embed = ["--backbone", "pixels:4", "--batch-size", "4", "--num-workers", "0"]
+    return [
+        ("init-pictures", lambda root: ["init", f"{root}/p", "--images", f"{files}/pictures", "--title", "p"]),
+        ("embed", lambda root: ["embed", "-w", f"{root}/p", *embed]),
+        ("detect-pictures", lambda root: ["detect", "-w", f"{root}/p", "--verifier", "filtering"]),
+        ("export-folder", lambda root: ["export", f"{root}/cleaned", "--as", "imagefolder", "-w", f"{root}/p"]),
+        ("export-shards", lambda root: ["export", f"{root}/shards", "--as", "webdataset", "-w", f"{root}/p"]),
     ]
 
 

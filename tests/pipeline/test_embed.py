@@ -123,6 +123,8 @@ def test_bad_pictures_are_listed_with_their_paths(images: Workspace) -> None:
     lines = (images.features / "skipped.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split(":")[0] for line in lines] == [f"leaf/000{i}.jpg" for i in (0, 2, 4, 8)]
     assert (images.features / "converted.txt").read_text(encoding="utf-8") == "leaf/0006.jpg: EXIF-rotated\n"
+    notes = detect(images).notes
+    assert "4 of 90 samples have no features and take no part; features/embedded/skipped.txt says why" in notes
 
 
 def test_unusual_pictures_can_be_skipped(images: Workspace) -> None:

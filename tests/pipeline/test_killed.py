@@ -5,13 +5,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from noisette.pipeline.create_images import ImageSource, create_from_images
 from noisette.pipeline.settings import Settings, write_settings
 from noisette.pipeline.workspace import SETTINGS_FILE, Workspace
+from noisette.store import ParquetTable
+from tests.features.pictures import write_broken
 from tests.pipeline.conftest import Files
+from tests.pipeline.image_data import write_image_folder
 
 SCRIPT = Path(__file__).with_name("killed.py")
 SAMPLED = 4  # kills a step here; `benchmarks/killed.py` tries every flush of every step
@@ -49,6 +55,42 @@ def test_init_is_killed(files: Files, tmp_path: Path) -> None:
         again = noisette(0, "init", root, *sources)
         assert again.returncode == 0, again.stderr
         assert_same(root, tmp_path / "whole")
+
+
+def start_embedding(root: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "noisette", "embed", "-w", str(root), "--num-workers", "2", "--batch-size", "4"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def written_bytes(root: Path) -> int:
+    """How far a run over pictures has come, by the size of its journal."""
+    return sum(path.stat().st_size for path in root.glob("features/embedded/*.journal"))
+
+
+@pytest.mark.slow
+def test_embed_is_killed_three_times_at_random_and_resumed(tmp_path: Path) -> None:
+    pictures = write_image_folder(tmp_path / "pictures", 300)
+    write_broken(pictures.root / "leaf" / "0007.png", "truncated")
+    write_broken(pictures.root / "sky" / "0100.jpg", "rotated")
+    settings = Settings().with_options(embed={"backbone": "pixels:16"})
+    for name in ("whole", "killed"):
+        create_from_images(tmp_path / name, ImageSource(images=pictures.root), settings)
+    assert start_embedding(tmp_path / "whole").wait() == 0
+    size = (tmp_path / "whole" / "features" / "embedded" / "part-00000.parquet").stat().st_size
+    moments = sorted(np.random.default_rng(0).uniform(0.05, 0.8, 3) * size)
+    root, kills = tmp_path / "killed", 0
+    for moment in moments:
+        process = start_embedding(root)
+        while process.poll() is None and written_bytes(root) < moment:
+            time.sleep(0.002)
+        process.kill()
+        kills += process.wait() < 0
+    assert kills == 3
+    assert 0 < written_bytes(root) < size * 2
+    assert start_embedding(root).wait() == 0
+    assert_same(root / "features", tmp_path / "whole" / "features")
+    keys = ParquetTable(root / "features" / "embedded").read_keys()
+    assert keys == [key for key in pictures.keys if key != "leaf/0007.png"]
 
 
 @pytest.mark.slow

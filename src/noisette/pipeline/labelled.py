@@ -125,6 +125,12 @@ def load_labelled(workspace: Workspace) -> LabelledFeatures:
             raise WorkspaceError("no row of the features belongs to a sample; were they made for another data set?")
         table, places = RowsOf(stored, kept), places[kept]
         keys, splits = [keys[i] for i in kept], [splits[i] for i in kept]
+    if len(samples) > places.size:
+        where = f"; {workspace.features.relative_to(workspace.root).as_posix()}/skipped.txt says why"
+        notes.append(
+            f"{len(samples) - places.size} of {len(samples)} samples have no features and take no part"
+            + (where if workspace.has_images else "")
+        )
     given = samples.given_labels[places]
     with workspace.reviews() as reviews:
         resolved = reviews.resolve(splits, keys, given)
