@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from noisette.pipeline.create_images import ImageSource, create_from_images
+from noisette.pipeline.creation.from_images import ImageSource, create_from_images
 from noisette.pipeline.settings import Settings
 
 FILES, WIDTH = 100, 3 * 32 * 32

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from noisette.features import Backbone, load_backbone
 from noisette.features.timm_import import import_timm
-from noisette.pipeline.create_images import ImageSource, create_from_images
+from noisette.pipeline.creation.from_images import ImageSource, create_from_images
 from noisette.pipeline.embed import embed
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import open_workspace

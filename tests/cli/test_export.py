@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from noisette.cli.app import app
 from noisette.pipeline.workspace import Workspace
-from tests.pipeline.pictures import ROWS, SOURCE, Row, make_pictures, make_workspace
+from tests.pipeline.exporting.pictures import ROWS, SOURCE, Row, make_pictures, make_workspace
 
 
 def noisette(*arguments: object) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noisette.pipeline.create_files import create_from_files
+from noisette.pipeline.creation.from_files import create_from_files
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import Workspace, open_workspace
 from noisette.types import Float32Array, IntArray

@@ -6,7 +6,7 @@ import pytest
 
 from noisette.errors import InvalidInputError, WorkspaceError
 from noisette.pipeline.detect import detect
-from noisette.pipeline.export import export_table
+from noisette.pipeline.exporting.table import export_table
 from noisette.pipeline.labels import export_labels, import_labels
 from noisette.pipeline.report import make_report
 from noisette.pipeline.run import run
@@ -63,7 +63,7 @@ def test_what_is_current_is_left_alone(workspace: Workspace) -> None:
 def test_two_workspaces_of_the_same_files_are_equal_to_the_byte(
     workspace: Workspace, files: Files, tmp_path: Path
 ) -> None:
-    from noisette.pipeline.create_files import create_from_files
+    from noisette.pipeline.creation.from_files import create_from_files
     from noisette.pipeline.workspace import open_workspace
 
     run(workspace)

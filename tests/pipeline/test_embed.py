@@ -12,7 +12,7 @@ from noisette.errors import DataFileError, TooManyBadRowsError, WorkspaceError
 from noisette.features import extract_features
 from noisette.features.timm_import import import_timm
 from noisette.pipeline import embed as embed_module
-from noisette.pipeline.create_images import ImageSource, create_from_images
+from noisette.pipeline.creation.from_images import ImageSource, create_from_images
 from noisette.pipeline.detect import detect
 from noisette.pipeline.embed import embed
 from noisette.pipeline.run import run

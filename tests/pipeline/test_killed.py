@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noisette.pipeline.create_images import ImageSource, create_from_images
+from noisette.pipeline.creation.from_images import ImageSource, create_from_images
 from noisette.pipeline.settings import Settings, write_settings
 from noisette.pipeline.workspace import SETTINGS_FILE, Workspace
 from noisette.store import ParquetTable

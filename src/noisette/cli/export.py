@@ -10,7 +10,7 @@ import typer
 from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table, warn
 
 if TYPE_CHECKING:
-    from noisette.pipeline.export_result import ExportResult
+    from noisette.pipeline.exporting.result import ExportResult
 
 
 @command
@@ -57,7 +57,7 @@ def export(
         raise typer.BadParameter(
             "a rule or --link needs --as FORMAT: imagefolder, filelist, parquet, webdataset or huggingface"
         )
-    from noisette.pipeline.export import export_table
+    from noisette.pipeline.exporting.table import export_table
     from noisette.pipeline.workspace import open_workspace
 
     rows = export_table(open_workspace(workspace), target, verifier)
@@ -74,7 +74,7 @@ def _export_dataset(
     as_json: bool,
 ) -> None:
     from noisette.data.exports import FORMATS, LINKED_FORMATS, Link
-    from noisette.pipeline.export_dataset import export_dataset
+    from noisette.pipeline.exporting.dataset import export_dataset
     from noisette.pipeline.workspace import open_workspace
     from noisette.scores.curation import CurationRule
 
@@ -98,8 +98,8 @@ def _export_dataset(
 
 def export_lines(found: ExportResult) -> list[str]:
     """Lay out what an export did for people: a table of the worst classes, and totals."""
-    from noisette.pipeline.export_result import CHANGES, MAX_CLASSES
-    from noisette.pipeline.export_target import RULE_FILE
+    from noisette.pipeline.exporting.result import CHANGES, MAX_CLASSES
+    from noisette.pipeline.exporting.target import RULE_FILE
 
     changes, worst, totals = found.cleaned(), found.worst(), found.totals
     rows = [(found.class_names[c], *(str(getattr(changes, name)[c]) for name in CHANGES)) for c in worst[:MAX_CLASSES]]

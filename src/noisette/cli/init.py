@@ -10,8 +10,8 @@ import typer
 from noisette.cli.console import JsonOption, command, finish, progress_bar, quoted, warn
 
 if TYPE_CHECKING:
-    from noisette.pipeline.create import Created
-    from noisette.pipeline.create_images import ImageSource
+    from noisette.pipeline.creation.from_images import ImageSource
+    from noisette.pipeline.creation.rows import Created
 
 OnErrorOption = Annotated[str, typer.Option(help='Bad rows: "skip" counts them and goes on, "stop" ends at the first.')]
 MaxBadOption = Annotated[str, typer.Option(help="With skip: the largest share of bad rows, as 0.01 or 1%.")]
@@ -74,9 +74,9 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a workspace from pictures, from features and labels, or from the reference implementation's files."""
-    from noisette.pipeline.create_files import create_from_files
-    from noisette.pipeline.create_images import ImageSource, create_from_images
-    from noisette.pipeline.create_reference import create_from_reference_arrays, create_from_reference_tsvs
+    from noisette.pipeline.creation.from_files import create_from_files
+    from noisette.pipeline.creation.from_images import ImageSource, create_from_images
+    from noisette.pipeline.creation.from_reference import create_from_reference_arrays, create_from_reference_tsvs
     from noisette.pipeline.settings import Settings
 
     settings = Settings().with_options(

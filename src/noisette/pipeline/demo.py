@@ -16,7 +16,7 @@ from noisette.errors import WorkspaceError
 from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.noise import inject_label_noise, noise_transition
-from noisette.pipeline.create_images import ImageSource, create_from_images
+from noisette.pipeline.creation.from_images import ImageSource, create_from_images
 from noisette.pipeline.detect import detect
 from noisette.pipeline.embed import embed
 from noisette.pipeline.report import make_report

@@ -15,7 +15,7 @@ from noisette.errors import DataFileError, TooManyBadRowsError, WorkspaceError
 from noisette.features import Extractor, FeatureBlock, PictureNote
 from noisette.files import atomic_open
 from noisette.pipeline.backbone import about_embed, workspace_backbone
-from noisette.pipeline.create import bad_rows_policy
+from noisette.pipeline.creation.rows import bad_rows_policy
 from noisette.pipeline.provenance import is_current, record
 from noisette.pipeline.workspace import Workspace
 from noisette.store import ParquetTable, ResumableTable, count_samples, file_hash, iter_sample_batches

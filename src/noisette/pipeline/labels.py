@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from noisette.data import read_label_file, resolve_label_rows, write_label_file
-from noisette.pipeline.export import check_own_export
+from noisette.pipeline.exporting.table import check_own_export
 from noisette.pipeline.workspace import Workspace
 from noisette.store import read_samples
 from noisette.types import BadRow, BadRows

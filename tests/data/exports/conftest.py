@@ -11,7 +11,7 @@ import pytest
 
 from noisette.data.exports import FORMATS, ExportFacts, ExportJob, ExportSamples, Journal, Link
 from noisette.types import BadRows
-from tests.pipeline.pictures import add_pieces, picture_of
+from tests.pipeline.exporting.pictures import add_pieces, picture_of
 
 CLASS_NAMES = ("zebra", "Apple", "apple", "a/b")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from noisette.data import FeatureBatch, LabelTable, read_class_list, read_feature_file, read_label_file
 from noisette.errors import DataFileError
-from noisette.pipeline.create import Created, RowCollector, bad_rows_policy, write_workspace
+from noisette.pipeline.creation.rows import Created, RowCollector, bad_rows_policy, write_workspace
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import create_workspace
 from noisette.types import BadRows, Float32Array, Progress, silent

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from noisette.cli.app import app
 from noisette.errors import TooManyBadRowsError
-from noisette.pipeline.create_files import create_from_files
+from noisette.pipeline.creation.from_files import create_from_files
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import SETTINGS_FILE
 from tests.pipeline.conftest import Files, files

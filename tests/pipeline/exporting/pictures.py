@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from noisette.data.images import raw_uri, tar_uri
-from noisette.pipeline.create import RowCollector, bad_rows_policy, write_workspace
+from noisette.pipeline.creation.rows import RowCollector, bad_rows_policy, write_workspace
 from noisette.pipeline.provenance import input_hashes, record
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import Workspace, create_workspace, open_workspace

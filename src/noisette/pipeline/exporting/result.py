@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from noisette.pipeline.export_plan import SplitPlan
+from noisette.pipeline.exporting.plan import SplitPlan
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.scores.curation import ClassChanges
 

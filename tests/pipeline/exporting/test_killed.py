@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.pictures import ROWS, SOURCE, contents, make_pictures, make_workspace, tree
+from tests.pipeline.exporting.pictures import ROWS, SOURCE, contents, make_pictures, make_workspace, tree
 
-SCRIPT = Path(__file__).with_name("killed.py")
+SCRIPT = Path(__file__).parents[1] / "killed.py"
 
 
 def noisette(kill_at: int, *arguments: object) -> subprocess.CompletedProcess[str]:

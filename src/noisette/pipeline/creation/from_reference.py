@@ -10,7 +10,7 @@ import numpy as np
 
 from noisette.data import FeatureBatch, ReferenceArrays, read_class_list, read_reference_arrays, read_reference_tsv
 from noisette.errors import DataFileError
-from noisette.pipeline.create import Created, RowCollector, bad_rows_policy, write_workspace
+from noisette.pipeline.creation.rows import Created, RowCollector, bad_rows_policy, write_workspace
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import create_workspace
 from noisette.types import BadRows, Float32Array, IntArray, Progress, Review, silent

@@ -14,10 +14,10 @@ from noisette.data.exports import FORMATS, LINKED_FORMATS, ExportFacts, ExportJo
 from noisette.data.exports.shards import count_failures, num_written
 from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
-from noisette.pipeline.create import bad_rows_policy
-from noisette.pipeline.export_plan import ExportPlan, plan_export
-from noisette.pipeline.export_result import ExportResult, losing_notes
-from noisette.pipeline.export_target import RULE_FILE, ExportTarget
+from noisette.pipeline.creation.rows import bad_rows_policy
+from noisette.pipeline.exporting.plan import ExportPlan, plan_export
+from noisette.pipeline.exporting.result import ExportResult, losing_notes
+from noisette.pipeline.exporting.target import RULE_FILE, ExportTarget
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.curation import CurationRule
 from noisette.types import BadRows, Progress, silent

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from noisette.errors import InvalidInputError
-from noisette.pipeline.export_dataset import export_dataset
-from noisette.pipeline.export_target import RULE_FILE, UNFINISHED, ExportTarget
+from noisette.pipeline.exporting.dataset import export_dataset
+from noisette.pipeline.exporting.target import RULE_FILE, UNFINISHED, ExportTarget
 from noisette.pipeline.workspace import Workspace
-from tests.pipeline.pictures import ROWS, SOURCE, Row, contents, make_pictures, make_workspace, tree
+from tests.pipeline.exporting.pictures import ROWS, SOURCE, Row, contents, make_pictures, make_workspace, tree
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from noisette.data import read_class_list
 from noisette.data.datasets import ImageDataset, read_dataset, read_image_folder, read_manifest
 from noisette.errors import DataFileError, InvalidInputError
-from noisette.pipeline.create import Created, RowCollector, bad_rows_policy, write_rows
+from noisette.pipeline.creation.rows import Created, RowCollector, bad_rows_policy, write_rows
 from noisette.pipeline.settings import Settings
 from noisette.pipeline.workspace import EMBEDDED, create_workspace
 from noisette.types import BadRows, Progress, silent

@@ -16,13 +16,13 @@ from noisette.data.exports import arrow_rows as arrow_rows_module
 from noisette.data.exports import image_folder as image_folder_module
 from noisette.data.exports import shards as shards_module
 from noisette.errors import InvalidInputError, NotVerifiedError, TooManyBadRowsError, WorkspaceError
-from noisette.pipeline.export_dataset import export_dataset
-from noisette.pipeline.export_result import ExportResult
+from noisette.pipeline.exporting.dataset import export_dataset
+from noisette.pipeline.exporting.result import ExportResult
 from noisette.pipeline.settings import write_settings
 from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, open_workspace
 from noisette.scores.curation import CurationRule
 from noisette.store import read_samples, write_samples
-from tests.pipeline.pictures import (
+from tests.pipeline.exporting.pictures import (
     ROWS,
     SOURCE,
     Row,

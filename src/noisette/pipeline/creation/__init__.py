@@ -1,0 +1,1 @@
+"""How a workspace begins: from pictures, from files of features, from the reference implementation's files."""
