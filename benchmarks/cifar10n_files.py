@@ -223,7 +223,7 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, help="train/<class>/NNNN.jpg in a tar")
     parser.add_argument("--labels", type=Path, help=".npz with paths, label_worse, label_clean, class_names")
     parser.add_argument("--output", type=Path, help="folder of pictures, workspace and report")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)
