@@ -99,6 +99,38 @@ def test_run_stops_where_a_third_is_broken_and_says_why(tmp_path: Path) -> None:
     assert not (root / "report").exists()
 
 
+def test_an_init_that_failed_can_be_mended_and_leaves_no_decisions(pictures: Pictures, tmp_path: Path) -> None:
+    rows = [f"{key},{key.split('/')[0]},1\n" for key in pictures.keys]
+    manifest, root = tmp_path / "m.csv", tmp_path / "w"
+    manifest.write_text("path,label,verification_label\n" + "".join(rows), encoding="utf-8")
+    sources = ["--manifest", manifest, "--root", pictures.root]
+    done = noisette("init", root, *sources, "--verified", tmp_path / "none.csv")
+    assert (done.exit_code, "none.csv: does not exist" in done.stderr) == (1, True)
+    manifest.write_text("path,label\na.jpg,cat\nb.jpg,dog\n", encoding="utf-8")
+    done = noisette("init", root, *sources)
+    assert done.exit_code == 0, done.output
+    assert "0 verified" in noisette("status", "-w", root).stdout
+    assert open_workspace(root).class_names() == ("cat", "dog")
+    assert not (root / "unfinished.txt").exists()
+
+
+def test_verification_labels_that_come_with_the_data_are_counted(pictures: Pictures, tmp_path: Path) -> None:
+    rows = [f"{key},{key.split('/')[0]},{number % 3 - 1}\n" for number, key in enumerate(pictures.keys)]
+    (tmp_path / "m.csv").write_text("path,label,verification_label\n" + "".join(rows), encoding="utf-8")
+    done = noisette("init", tmp_path / "w", "--manifest", tmp_path / "m.csv", "--root", pictures.root)
+    assert "60 verification labels came with the data set" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "reviews.sqlite"])
+def test_files_of_somebody_else_are_not_written_over(name: str, pictures: Pictures, tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / name).write_bytes(b"mine")
+    done = noisette("init", tmp_path / "w", "--images", pictures.root)
+    assert done.exit_code == 1
+    assert f"{name} is there already, and would be overwritten; choose another folder" in done.stderr
+    assert (tmp_path / "w" / name).read_bytes() == b"mine"
+
+
 def test_a_model_that_needs_a_download_says_what_to_do(pictures: Pictures, tmp_path: Path) -> None:
     noisette("init", tmp_path / "w", "--images", pictures.root)
     done = noisette("embed", "-w", tmp_path / "w", "--backbone", "resnet5000")

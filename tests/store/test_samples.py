@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from noisette.errors import InvalidInputError
 from noisette.store import count_samples, iter_sample_batches, read_samples, write_samples
 from noisette.store import samples as samples_module
 from noisette.store.small_tables import write_table
@@ -31,6 +32,12 @@ def test_samples_come_back(path: Path) -> None:
     assert (found.splits, found.keys, found.uris) == (SAMPLES.splits, SAMPLES.keys, SAMPLES.uris)
     np.testing.assert_array_equal(found.given_labels, SAMPLES.given_labels)
     assert count_samples(path) == N
+
+
+def test_a_key_that_comes_twice_in_a_split_is_refused(tmp_path: Path) -> None:
+    twice = SampleTable(["train", "test", "train"], ["a", "a", "a"], [""] * 3, np.zeros(3, dtype=np.int64))
+    with pytest.raises(InvalidInputError, match="key 'a' appears twice in split 'train'"):
+        write_samples(tmp_path / "samples.parquet", twice)
 
 
 @pytest.mark.parametrize("skip", [0, 1, 5, 14, 15, 100])

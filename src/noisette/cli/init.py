@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noisette.cli.console import JsonOption, command, finish, progress_bar, quoted, warn
+from noisette.cli.init_sources import check_options
 
 if TYPE_CHECKING:
     from noisette.pipeline.creation.from_images import ImageSource
@@ -79,6 +80,26 @@ def init(
     from noisette.pipeline.creation.from_reference import create_from_reference_arrays, create_from_reference_tsvs
     from noisette.pipeline.settings import Settings
 
+    check_options(
+        {
+            "images": images,
+            "manifest": manifest,
+            "dataset": dataset,
+            "root": root,
+            "test_root": test_root,
+            "label_field": label_field,
+            "features": features,
+            "labels": labels,
+            "classes": classes,
+            "verified": verified,
+            "class_list": class_list,
+            "all_tsv": all_tsv,
+            "verified_tsv": verified_tsv,
+            "validation_tsv": validation_tsv,
+            "arrays": arrays,
+            "allow_pickle": allow_pickle or None,
+        }
+    )
     settings = Settings().with_options(
         project={"title": title or directory.resolve().name, "random_state": random_state},
         input={"on_error": on_error_value(on_error), "max_bad": share(max_bad)},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noisette.data import read_class_list
+from noisette.data import read_class_list, write_class_list
 from noisette.errors import WorkspaceError
 from noisette.files import atomic_open
 from noisette.pipeline.settings import Settings, check_settings, read_settings, write_settings
@@ -15,6 +15,7 @@ from noisette.store import ReviewStore
 
 SETTINGS_FILE = "noisette.toml"
 ENVIRONMENT_VARIABLE = "NOISETTE_WORKSPACE"
+_UNFINISHED = "unfinished.txt"
 EMBEDDED = "embedded"
 """Name of the feature table that `embed` makes."""
 
@@ -122,26 +123,34 @@ class Workspace:
 
 
 def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...]) -> Workspace:
-    """Make the folder with its settings and class names.
+    """Make the folder with its class names, for `finish_workspace` to finish.
+
+    What an earlier attempt that was not finished left behind is replaced, its decisions included.
 
     Raises:
-        WorkspaceError: there is a finished workspace in `root` already, or a class list that is not ours.
+        WorkspaceError: there is a finished workspace in `root` already, or files of somebody else.
+        DataFileError: a class name cannot be written into a list, a line each.
     """
     if (root / SETTINGS_FILE).exists():
         raise WorkspaceError(f"{root} is a workspace already; choose another folder, or delete that one first")
     workspace = Workspace(root, settings)
-    text = "".join(f"{name}\n" for name in class_names)
-    is_unfinished = (root / "features").exists()  # an `init` that was stopped; it may be made again
-    if workspace.classes.exists() and not is_unfinished and workspace.classes.read_text(encoding="utf-8") != text:
-        raise WorkspaceError(f"{workspace.classes} is there already, and would be overwritten; choose another folder")
-    with atomic_open(workspace.classes) as file:
-        file.write(text)
+    decisions = [path for path in root.glob("reviews.sqlite*") if path.is_file()]
+    if not (root / _UNFINISHED).exists():
+        for path in (workspace.classes, *decisions):
+            if path.exists():
+                raise WorkspaceError(f"{path} is there already, and would be overwritten; choose another folder")
+    with atomic_open(root / _UNFINISHED) as file:
+        file.write("This workspace is not finished; run `noisette init` again.\n")
+    for path in decisions:
+        path.unlink()
+    write_class_list(workspace.classes, class_names)
     return workspace
 
 
 def finish_workspace(workspace: Workspace) -> None:
     """Write the settings, last of all: a folder without them is not a workspace yet, and `init` may run again."""
     write_settings(workspace.root / SETTINGS_FILE, workspace.settings)
+    (workspace.root / _UNFINISHED).unlink(missing_ok=True)
 
 
 def keep_settings(workspace: Workspace, **sections: dict[str, Any]) -> Workspace:

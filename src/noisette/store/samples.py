@@ -23,7 +23,7 @@ def write_samples(path: str | Path, samples: SampleTable) -> None:
     Raises:
         InvalidInputError: a (split, key) appears twice.
     """
-    samples.positions()
+    samples.check_unique()
     labels = samples.given_labels.astype(np.int32)
     write_table(path, dict(zip(_COLUMNS, (samples.splits, samples.keys, samples.uris, labels), strict=True)))
 

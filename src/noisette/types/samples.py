@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.types.arrays import IntArray
 
@@ -31,6 +33,17 @@ class SampleTable:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def check_unique(self) -> None:
+        """Check that no two rows have the same identity, with sixteen bytes a row where that is so.
+
+        Raises:
+            InvalidInputError: two rows have.
+        """
+        pairs = zip(self.splits, self.keys, strict=True)
+        hashes = np.fromiter(map(hash, pairs), dtype=np.int64, count=len(self))
+        if np.unique(hashes).size < len(self):
+            self.positions()
 
     def positions(self) -> dict[tuple[str, str], int]:
         """Give the row number of every (split, key).

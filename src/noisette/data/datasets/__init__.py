@@ -23,6 +23,7 @@ from noisette.types import BadRows
 __all__ = [
     "DATASETS",
     "ImageDataset",
+    "dataset_options",
     "read_animal10n",
     "read_cifar10n",
     "read_cifar100n",
@@ -49,6 +50,11 @@ DATASETS: dict[str, Callable[..., ImageDataset]] = {
     "huggingface": read_huggingface,
 }
 """Readers by the name of the data set (or the form that data sets of any name are written in)."""
+
+
+def dataset_options(name: str) -> frozenset[str]:
+    """Give which of test_root, label_field and class_names a data set takes."""
+    return frozenset(inspect.signature(DATASETS[name]).parameters) & {"test_root", "label_field", "class_names"}
 
 
 def read_dataset(
@@ -80,7 +86,7 @@ def read_dataset(
     options: dict[str, Any] = {"test_root": test_root, "label_field": label_field, "class_names": class_names}
     options = {option: value for option, value in options.items() if value is not None}
     for option in options:
-        able = [other for other, reader in DATASETS.items() if option in inspect.signature(reader).parameters]
+        able = [other for other in DATASETS if option in dataset_options(other)]
         if name not in able:
             raise InvalidInputError(f"`{option}` means nothing for {name!r}, only for {', '.join(able)}; leave it out")
     return DATASETS[name](root, bad_rows, **options)

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from noisette.data import read_class_list
-from noisette.data.datasets import ImageDataset, read_dataset, read_image_folder, read_manifest
+from noisette.data.datasets import (
+    DATASETS,
+    ImageDataset,
+    dataset_options,
+    read_dataset,
+    read_image_folder,
+    read_manifest,
+)
 from noisette.errors import DataFileError, InvalidInputError
 from noisette.pipeline.creation.rows import Created, RowCollector, bad_rows_policy, write_rows
 from noisette.pipeline.settings import Settings
@@ -33,16 +40,22 @@ class ImageSource:
         """Check that these options go together.
 
         Raises:
-            InvalidInputError: they do not; the message says which.
+            InvalidInputError: they do not; the message says which, as `noisette init` calls them.
         """
         if sum(source is not None for source in (self.images, self.manifest, self.dataset)) != 1:
             raise InvalidInputError("give one of --images DIR, --manifest FILE and --dataset NAME")
-        if self.dataset is not None and self.root is None:
+        if self.dataset is None:
+            return
+        if self.dataset not in DATASETS:
+            raise InvalidInputError(f"--dataset must be one of {', '.join(DATASETS)}, got {self.dataset!r}")
+        if self.root is None:
             raise InvalidInputError("--dataset NAME needs --root DIR, the folder of the data set")
-        if self.dataset is None and (self.test_root is not None or self.label_field is not None):
-            raise InvalidInputError("--test-root and --label-field go with --dataset NAME")
-        if self.images is not None and self.root is not None:
-            raise InvalidInputError("--root goes with --manifest FILE or --dataset NAME; --images is a folder itself")
+        takes = dataset_options(self.dataset)
+        options = {"test_root": self.test_root, "label_field": self.label_field, "class_names": self.classes}
+        for name, value in options.items():
+            if value is not None and name not in takes:
+                option = "classes" if name == "class_names" else name.replace("_", "-")
+                raise InvalidInputError(f"--{option} means nothing for --dataset {self.dataset}; leave it out")
 
     def read(self, bad: BadRows) -> ImageDataset:
         """Open the data set; `bad` takes what in it cannot be used."""

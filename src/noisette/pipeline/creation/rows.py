@@ -19,7 +19,7 @@ from noisette.store import write_feature_table, write_samples
 from noisette.types import UNVERIFIED, BadRow, BadRows, Float32Array, Review, Sample, SampleTable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Created:
     """What `init` made.
 
@@ -116,7 +116,16 @@ def write_rows(
         file.writelines(f"{row}\n" for row in _all_skipped(bad, imported))
     warnings = _class_warnings(workspace, rows, classes)
     finish_workspace(workspace)
-    return Created(workspace, len(rows.keys), num_features, len(workspace.class_names()), bad, warnings, imported)
+    return Created(
+        workspace=workspace,
+        num_samples=len(rows.keys),
+        num_features=num_features,
+        num_classes=len(workspace.class_names()),
+        bad_rows=bad,
+        warnings=warnings,
+        imported=imported,
+        num_verified=len(rows.reviews),
+    )
 
 
 def _all_skipped(bad: BadRows, imported: ImportResult | None) -> Iterator[BadRow | str]:
