@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from noisette.data.label_files import LabelTable
-from noisette.data.rows import BadRowError
+from noisette.data.rows import BadRowError, verdict_of
 from noisette.errors import DataFileError
-from noisette.types import CORRECT, MISLABELLED, NOT_KNOWN, UNVERIFIED, BadRow, BadRows, Review, SampleTable
+from noisette.types import NOT_KNOWN, UNVERIFIED, BadRow, BadRows, Review, SampleTable
 
 
 def resolve_label_rows(
@@ -114,10 +114,4 @@ def _decision(labels: LabelTable, row: int, given: int, names: Sequence[str] | N
         raise BadRowError("given label changed", f"the file was made for class {was}, the sample now carries {now}")
     verdict = UNVERIFIED if labels.verification_labels is None else int(labels.verification_labels[row])
     correct = NOT_KNOWN if labels.correct_labels is None else int(labels.correct_labels[row])
-    if correct == NOT_KNOWN:
-        return verdict, NOT_KNOWN
-    implied = CORRECT if correct == given else MISLABELLED
-    if verdict not in (UNVERIFIED, implied):
-        said = f"verification_label {verdict} and correct_label {correct} for given label {given}"
-        raise BadRowError("contradicting labels", said)
-    return implied, correct
+    return verdict_of(given, correct, verdict), correct

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from noisette.types import FloatArray
+from noisette.types import CORRECT, MISLABELLED, NOT_KNOWN, UNVERIFIED, FloatArray
 
 
 class BadRowError(Exception):
@@ -91,6 +91,22 @@ def parse_verification_label(text: str) -> int:
     if number not in (1, 0, -1):
         raise BadRowError("bad verification label", f"expected 1, 0 or -1, got {text!r}")
     return number
+
+
+def verdict_of(given: int, correct: int, verdict: int = UNVERIFIED) -> int:
+    """Give the verification label of a given label: a correct label implies it, and must not contradict a stated one.
+
+    Example:
+        >>> verdict_of(3, 3), verdict_of(3, 0), verdict_of(3, -2), verdict_of(3, -1), verdict_of(3, -1, verdict=0)
+        (1, 0, 0, -1, 0)
+    """
+    if correct == NOT_KNOWN:
+        return verdict
+    implied = CORRECT if correct == given else MISLABELLED
+    if verdict not in (UNVERIFIED, implied):
+        said = f"verification_label {verdict} and correct_label {correct} for given label {given}"
+        raise BadRowError("contradicting labels", said)
+    return implied
 
 
 def whole_number(text: str) -> int | None:

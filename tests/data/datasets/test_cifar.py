@@ -52,7 +52,7 @@ def test_raw_pixels_with_their_human_labels(
     given = sets["worse_label" if num_classes == 10 else "noisy_label"]
     for sample, human, clean in zip(found, given.tolist(), sets["clean_label"].tolist(), strict=False):
         assert sample.given_label == human
-        assert (sample.verification_label, sample.correct_label) == ((1, -1) if human == clean else (0, clean))
+        assert (sample.verification_label, sample.correct_label) == (int(human == clean), clean)
     for sample, label in zip(found[num_train:], batches[-1][0].tolist(), strict=True):
         assert (sample.given_label, sample.verification_label, sample.correct_label) == (label, -1, -1)
     expected = np.concatenate([pixels for _, pixels in batches])

@@ -14,7 +14,7 @@ FILES = {
     "category_names_eng.txt": "\n".join(NAMES),
     "noisy_label_kv.txt": (
         "images/0/0/a,1.jpg 5\nimages/0/0/b,1.jpg 13\nimages/0/0/ct,1.jpg 3\n"
-        "images/0/0/both,1.jpg 4\nimages/0/0/cv,1.jpg 2\nimages/0/0/ce,1.jpg 0\n"
+        "images/0/0/both,1.jpg 4\nimages/0/0/cv,1.jpg 2\nimages/0/0/ce,1.jpg 5\n"
     ),
     "clean_label_kv.txt": (
         "images/0/0/ct,1.jpg 3\nimages/0/0/both,1.jpg 9\nimages/0/0/only,1.jpg 1\nimages/0/0/cv,1.jpg 7\n"
@@ -35,10 +35,10 @@ EXPECTED = [
     sample("b,1", 13),
     sample("both,1", 4, verdict=0, correct=9),
     sample("a,1", 5),
-    sample("ct,1", 3, verdict=1),
+    sample("ct,1", 3, verdict=1, correct=3),
     sample("cv,1", 2, "validation", 0, 7),
     sample("cv,2", 6, "validation"),
-    sample("ce,1", 0, "test", 1),
+    sample("ce,1", 0, "test"),  # noisy label 5: a test picture carries the clean one
     sample("ce,2", 8, "test"),
 ]
 

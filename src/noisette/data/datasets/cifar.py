@@ -9,7 +9,7 @@ from noisette.data.datasets.cifar_labels import HumanLabels, read_human_labels
 from noisette.data.datasets.cifar_layout import CIFAR10, CIFAR100, CifarLayout
 from noisette.data.datasets.cifar_pictures import Picture, find_form, iter_pictures
 from noisette.data.datasets.records import ImageDataset
-from noisette.data.datasets.verdicts import compare
+from noisette.data.rows import verdict_of
 from noisette.errors import DataFileError
 from noisette.types import BadRows, Sample
 
@@ -23,7 +23,7 @@ def read_cifar10n(root: str | Path, bad_rows: BadRows, *, label_field: str | Non
     are in the order of another library.
 
     A training picture carries the human label as given label, is verified against CIFAR's own label, and has that as
-    correct label where the two differ. Test pictures carry CIFAR's label, unverified. Keys are ``00000.png``, ... in
+    correct label. Test pictures carry CIFAR's label, unverified. Keys are ``00000.png``, ... in
     torchvision's order, or ``<class>/NNNN.jpg``.
 
     Args:
@@ -59,8 +59,7 @@ def _samples(root: Path, bad_rows: BadRows, layout: CifarLayout, form: str, labe
         if not 0 <= given < len(layout.class_names):
             bad_rows.add(labels.path, row, "unknown class", f"{given} is none of {len(layout.class_names)} class ids")
             continue
-        verdict, correct = compare(given, picture.label)
-        yield Sample(picture.key, given, "train", picture.uri, verdict, correct)
+        yield Sample(picture.key, given, "train", picture.uri, verdict_of(given, picture.label), picture.label)
     bad_rows.check(labels.path)
     for picture in iter_pictures(root, layout, form, "test", labels.clean):
         bad_rows.read()

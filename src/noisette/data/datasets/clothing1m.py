@@ -20,9 +20,9 @@ from noisette.data.datasets.list_files import (
     split_label,
 )
 from noisette.data.datasets.records import ImageDataset
-from noisette.data.datasets.verdicts import compare
 from noisette.data.key_register import KeyRegister
-from noisette.types import NOT_KNOWN, UNVERIFIED, BadRows, BoolArray, Sample
+from noisette.data.rows import verdict_of
+from noisette.types import NOT_KNOWN, BadRows, BoolArray, Sample
 
 _LISTS = {"noisy_train": "train", "clean_train": "train", "clean_val": "validation", "clean_test": "test"}
 _NAMES = "category_names_eng.txt"
@@ -36,11 +36,12 @@ _HOMES = ("train", "validation", "test")
 def read_clothing1m(root: str | Path, bad_rows: BadRows) -> ImageDataset:
     """Read Clothing1M: one sample a picture, in the order of its noisy_train, clean_train, clean_val, clean_test lists.
 
-    The given label is the noisy one. Where a picture has the clean label too, its verification label follows: 1 if the
-    two are the same, else 0 with the clean class as correct label. The clean_val list becomes split "validation",
-    clean_test "test". Pictures with a clean label only: those of the validation and test splits carry it as given label
-    and stay unverified; those for training are left out and counted, for a label set by hand is no label to find
-    mistakes in. A training picture that is listed for validation or test too is left out of training.
+    The given label is the noisy one. Where a picture has the clean label too, that is its correct label, and the
+    verification label follows: 1 if the two are the same, else 0. The clean_val list becomes split "validation",
+    clean_test "test". Test pictures carry the clean label as given label, unverified, for a model is measured by it.
+    Pictures with a clean label only: those for validation carry it as given label, unverified; those for training are
+    left out and counted, for a label set by hand is no label to find mistakes in. A training picture that is listed for
+    validation or test too is left out of training.
 
     Args:
         root: the folder that holds images/; the text files lie in it or in its annotations/.
@@ -125,6 +126,7 @@ class _Reader:
         if given == ABSENT and split == "train":
             self.bad_rows.leave_out("training picture with a clean label only")
             return None
-        if given == ABSENT:
+        if given == ABSENT or split == "test":
             return Sample(key, right, split, key)
-        return Sample(key, given, split, key, *((UNVERIFIED, NOT_KNOWN) if right == ABSENT else compare(given, right)))
+        correct = NOT_KNOWN if right == ABSENT else right
+        return Sample(key, given, split, key, verdict_of(given, correct), correct)

@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 
 from noisette.data.datasets.cells import cell_text, several
 from noisette.data.datasets.class_names import class_ids
-from noisette.data.rows import BadRowError, class_id, parse_class, parse_verification_label, whole_number
-from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, NOT_KNOWN, UNVERIFIED, Sample
+from noisette.data.rows import (
+    BadRowError,
+    class_id,
+    parse_class,
+    parse_verification_label,
+    verdict_of,
+    whole_number,
+)
+from noisette.types import NONE_OF_THE_CLASSES, NOT_KNOWN, UNVERIFIED, Sample
 
 _REMEMBERED = 1 << 16
 _LARGEST = 1 << 53
@@ -66,9 +73,10 @@ class LabelReader:
             raise BadRowError("duplicate label", f"{self.class_names[twice]!r} comes twice")
         verdicts = self._aligned("verification_label", verification, len(givens))
         corrects = self._aligned("correct_label", correct, len(givens))
+        rights = [self._correct(cell) for cell in corrects]
         return [
-            _decide(one, _verdict(verdict), self._correct(right))
-            for one, verdict, right in zip(givens, verdicts, corrects, strict=True)
+            Labels(one, verdict_of(one, right, _verdict(verdict)), right)
+            for one, verdict, right in zip(givens, verdicts, rights, strict=True)
         ]
 
     def _aligned(self, name: str, cell: Any, size: int) -> list[Any]:
@@ -111,14 +119,3 @@ class LabelReader:
 
 def _verdict(cell: Any) -> int:
     return UNVERIFIED if cell is None else parse_verification_label(cell_text(cell))
-
-
-def _decide(given: int, verdict: int, correct: int) -> Labels:
-    """Join what is said about one label: a correct label implies the verification label."""
-    if correct == NOT_KNOWN:
-        return Labels(given, verdict, NOT_KNOWN)
-    implied = CORRECT if correct == given else MISLABELLED
-    if verdict not in (UNVERIFIED, implied):
-        said = f"verification_label {verdict} and correct_label {correct} for given label {given}"
-        raise BadRowError("contradicting labels", said)
-    return Labels(given, implied, correct)
