@@ -42,3 +42,29 @@ def test_files_and_splits() -> None:
     with pytest.raises(BadRowError) as caught:
         register.add(("val", "k"), 7)
     assert caught.value.detail == "'k' in split 'val' is on line 7 of a.parquet too"
+
+
+@pytest.mark.parametrize("bad", [set(), {0}, {5}, {0, 1, 63}, set(range(64))])
+def test_rows_are_taken_whole_or_not_at_all(bad: set[int]) -> None:
+    register = KeyRegister()
+    register.add("old", 1)
+    rows = [[f"{row}|a", "old"] if row in bad else [f"{row}|a", f"{row}|b"] for row in range(64)]
+    problems = register.add_rows(rows, range(2, 66))
+    assert {row: error.detail for row, error in problems.items()} == dict.fromkeys(
+        sorted(bad), "'old' is on line 1 too"
+    )
+    assert list(problems) == sorted(bad)
+    again = register.add_rows([[f"{row}|a"] for row in range(64)], range(66, 130))
+    assert set(again) == set(range(64)) - bad
+
+
+def test_of_rows_that_repeat_each_other_the_first_is_taken() -> None:
+    register = KeyRegister()
+    rows: list[list[str]] = [["a"], [], ["b", "a"], ["b"], ["c", "c"], ["c"]]
+    found = register.add_rows(rows, [2, 3, 4, 5, 6, 7])
+    assert {row: error.detail for row, error in found.items()} == {
+        2: "'a' is on line 2 too",
+        4: "'c' comes twice in one row",
+    }
+    assert register.add_rows([], []) == {}
+    assert register.add_rows([["x"], ["x"]], [0, 0])[1].detail == "'x' comes twice"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -49,15 +50,59 @@ class KeyRegister:
         """Take one identity, or raise `BadRowError` if the table had it before."""
         if self.add_all([name], [line]):
             return
-        file, line_before = divmod(self._find(name), _FILE)
-        shown = repr(name) if isinstance(name, str) else f"{name[1]!r} in split {name[0]!r}"
-        where = f" of {self._files[file]}" if file != len(self._files) - 1 else ""
-        raise BadRowError("duplicate key", f"{shown} is on line {line_before}{where} too")
+        raise self._duplicate([name])
 
-    def _find(self, name: Identity) -> int:
+    def add_rows(self, rows: Sequence[Sequence[Identity]], lines: Sequence[int]) -> dict[int, BadRowError]:
+        """Take the identities of each row, all of them or none; give what is wrong with the rows that were not taken.
+
+        Args:
+            rows: identities, a few a row; a row none of whose identities came before is taken.
+            lines: line of each row; 0 where rows have none.
+
+        Returns:
+            By place in `rows`, in order, why a row was not taken: it repeats a key of a row that was.
+        """
+        problems: dict[int, BadRowError] = {}
+        self._add_range(rows, lines, 0, len(rows), problems)
+        return problems
+
+    def _add_range(
+        self,
+        rows: Sequence[Sequence[Identity]],
+        lines: Sequence[int],
+        start: int,
+        stop: int,
+        problems: dict[int, BadRowError],
+    ) -> None:
+        """Halve a range until its duplicates stand alone: few look-ups where few rows are bad."""
+        names = list(chain.from_iterable(rows[start:stop]))
+        if self.add_all(names, [lines[at] for at in range(start, stop) for _ in rows[at]]):
+            return
+        if stop - start == 1:
+            problems[start] = self._duplicate(names)
+            return
+        middle = (start + stop) // 2
+        self._add_range(rows, lines, start, middle, problems)
+        self._add_range(rows, lines, middle, stop, problems)
+
+    def _duplicate(self, names: Sequence[Identity]) -> BadRowError:
+        """Say which of the identities of a row was there before, or else comes twice in the row."""
+        for name in names:
+            place = self._find(name)
+            if place is not None:
+                file, line = divmod(place, _FILE)
+                where = f" of {self._files[file]}" if file != len(self._files) - 1 else ""
+                said = f"is on line {line}{where} too" if line else "comes twice"
+                return BadRowError("duplicate key", f"{_shown(name)} {said}")
+        twice = next((name for at, name in enumerate(names) if name in names[:at]), names[-1])
+        return BadRowError("duplicate key", f"{_shown(twice)} comes twice in one row")
+
+    def _find(self, name: Identity) -> int | None:
         wanted = np.array([hash(name)])
-        hashes, places = next(run for run in self._runs if _contains(run[0], wanted).any())
-        return int(places[np.searchsorted(hashes, wanted[0])])
+        for hashes, places in self._runs:
+            if _contains(hashes, wanted).any():
+                return int(places[np.searchsorted(hashes, wanted[0])])
+        return None
 
     def _append(self, hashes: IntArray, places: IntArray) -> None:
         """Add a sorted run, merging it with those before it that are not much longer."""
@@ -67,6 +112,10 @@ class KeyRegister:
             order = np.argsort(hashes, kind="stable")
             hashes, places = hashes[order], places[order]
         self._runs.append((hashes, places))
+
+
+def _shown(name: Identity) -> str:
+    return repr(name) if isinstance(name, str) else f"{name[1]!r} in split {name[0]!r}"
 
 
 def _contains(run: IntArray, hashes: IntArray) -> np.ndarray:

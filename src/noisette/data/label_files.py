@@ -116,38 +116,34 @@ def _check_rows(
     path: Path, raw: RawLabels, parsers: Mapping[str, Callable[[Any], int]], bad_rows: BadRows
 ) -> tuple[list[int], dict[str, IntArray]]:
     """Give the good rows, and the label columns of those rows as numbers."""
-    good: list[int] = []
-    numbers: dict[str, list[int]] = {name: [] for name in parsers if name in raw.columns}
-    register = KeyRegister()
-    unique = "key" not in raw.columns or _all_new(raw, register)
+    problems: dict[int, BadRowError] = {}
+    numbers = {name: np.zeros(len(raw.lines), dtype=np.int64) for name in parsers if name in raw.columns}
+    identities: list[tuple[Identity, ...]] = []
+    for row in range(len(raw.lines)):
+        try:
+            for name, values in numbers.items():
+                values[row] = parsers[name](raw.columns[name][row])
+            identities.append(_identity(raw, row))
+        except BadRowError as error:
+            problems[row] = error
+            identities.append(())
+    problems |= KeyRegister().add_rows(identities, raw.lines)
     for row, line in enumerate(raw.lines):
         bad_rows.read()
-        try:
-            parsed = {name: parsers[name](raw.columns[name][row]) for name in numbers}
-            if not unique:
-                register.add(_identity(raw, row), line)
-        except BadRowError as error:
-            bad_rows.add(path, line, error.kind, error.detail)
-            continue
-        good.append(row)
-        for name, value in parsed.items():
-            numbers[name].append(value)
-    return good, {name: np.array(values, dtype=np.int64) for name, values in numbers.items()}
+        if row in problems:
+            bad_rows.add(path, line, problems[row].kind, problems[row].detail)
+    good = [row for row in range(len(raw.lines)) if row not in problems]
+    return good, {name: values[good] for name, values in numbers.items()}
 
 
-def _all_new(raw: RawLabels, register: KeyRegister) -> bool:
-    """Take all keys at once, if none is empty and none comes twice; that spares looking at them one by one."""
-    try:
-        return register.add_all([_identity(raw, row) for row in range(len(raw.lines))], raw.lines)
-    except BadRowError:
-        return False
-
-
-def _identity(raw: RawLabels, row: int) -> Identity:
+def _identity(raw: RawLabels, row: int) -> tuple[Identity, ...]:
+    """Give what a row is known by; nothing in a file without keys."""
+    if "key" not in raw.columns:
+        return ()
     key = _text(raw.columns["key"][row])
     if not key:
         raise BadRowError("empty key")
-    return key if "split" not in raw.columns else (_text(raw.columns["split"][row]), key)
+    return (key if "split" not in raw.columns else (_text(raw.columns["split"][row]), key),)
 
 
 def _find_class_names(raw: RawLabels) -> tuple[str, ...] | None:

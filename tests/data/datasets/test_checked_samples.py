@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from noisette.data.datasets import checked_samples
-from noisette.data.datasets.checked_samples import Entry, check_entries
+from noisette.data.datasets.checked_samples import ReadEntry, check_entries
 from noisette.data.key_register import KeyRegister
 from noisette.data.rows import BadRowError
 from noisette.errors import TooManyBadRowsError
@@ -13,11 +13,11 @@ from noisette.types import BadRows, Sample
 PATH = Path("m.csv")
 
 
-def entry(line: int | None, *keys: str, split: str = "train") -> Entry:
-    return Entry(PATH, line, [Sample(key, 0, split) for key in keys])
+def entry(line: int | None, *keys: str, split: str = "train") -> ReadEntry:
+    return ReadEntry(PATH, line, [Sample(key, 0, split) for key in keys])
 
 
-def check(*entries: Entry) -> tuple[list[str], list[str]]:
+def check(*entries: ReadEntry) -> tuple[list[str], list[str]]:
     bad = BadRows(on_error="skip", max_bad=1.0)
     keys = [sample.key for sample in check_entries(entries, KeyRegister(), bad)]
     assert bad.num_read == len(entries)
@@ -27,10 +27,10 @@ def check(*entries: Entry) -> tuple[list[str], list[str]]:
 def test_bad_entries_and_duplicates_are_reported_in_order() -> None:
     keys, problems = check(
         entry(2, "a"),
-        Entry(PATH, 3, BadRowError("empty path")),
+        ReadEntry(PATH, 3, BadRowError("empty path")),
         entry(4, "a"),
         entry(5, "a", split="test"),
-        Entry(PATH, 6, BadRowError("unknown class", "'x'")),
+        ReadEntry(PATH, 6, BadRowError("unknown class", "'x'")),
         entry(7, "b"),
     )
     assert keys == ["a", "a", "b"]
@@ -48,7 +48,19 @@ def test_an_entry_of_several_samples_is_good_or_bad_as_a_whole() -> None:
 
 
 def test_entries_without_lines_name_the_key_alone() -> None:
-    assert check(entry(None, "a"), entry(None, "a"))[1] == ["m.csv: duplicate key: 'a' comes twice"]
+    assert check(entry(None, "a"), entry(None, "a"))[1] == ["m.csv: duplicate key: 'a' in split 'train' comes twice"]
+
+
+def test_a_rejected_entry_takes_no_key() -> None:
+    keys, problems = check(entry(2, "a"), entry(3, "b", "a"), entry(4, "b"), ReadEntry(PATH, 5, BadRowError("x")))
+    assert keys == ["a", "b"]
+    assert problems == ["m.csv:3: duplicate key: 'a' in split 'train' is on line 2 too", "m.csv:5: x"]
+
+
+def test_an_entry_that_repeats_itself_is_bad() -> None:
+    keys, problems = check(entry(2, "a", "b", "a"), entry(3, "a"))
+    assert keys == ["a"]
+    assert problems == ["m.csv:2: duplicate key: 'a' in split 'train' comes twice in one row"]
 
 
 def test_duplicates_are_found_over_batches_and_entries_are_read_as_they_are_needed(
@@ -57,7 +69,7 @@ def test_duplicates_are_found_over_batches_and_entries_are_read_as_they_are_need
     monkeypatch.setattr(checked_samples, "_BATCH", 2)
     taken = []
 
-    def entries() -> Iterator[Entry]:
+    def entries() -> Iterator[ReadEntry]:
         for line, key in enumerate("abcda", start=2):
             taken.append(key)
             yield entry(line, key)
@@ -71,6 +83,6 @@ def test_duplicates_are_found_over_batches_and_entries_are_read_as_they_are_need
 
 
 def test_the_first_bad_entry_stops_where_it_should() -> None:
-    entries = [entry(2, "a"), Entry(PATH, 3, BadRowError("empty path")), entry(4, "a")]
+    entries = [entry(2, "a"), ReadEntry(PATH, 3, BadRowError("empty path")), entry(4, "a")]
     with pytest.raises(TooManyBadRowsError, match=r"m\.csv:3: empty path"):
         list(check_entries(entries, KeyRegister(), BadRows()))

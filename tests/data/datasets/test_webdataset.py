@@ -123,7 +123,7 @@ def test_bad_samples_are_reported_and_the_others_kept(tmp_path: Path) -> None:
         "0.tar/07: bad verification label: expected 1, 0 or -1, got '7'",
         r"0.tar/08\n: unusable name: it is not UTF-8 or holds control characters",
         r"0.tar/09\xff: unusable name: it is not UTF-8 or holds control characters",
-        "0.tar: duplicate key: '0.tar/01.jpg' comes twice",
+        "0.tar: duplicate key: '0.tar/01.jpg' in split 'train' comes twice",
         "0.tar/10: unknown class: '\\ud800' is none of the 2 classes",
         "0.tar/README: no picture: expected a .jpg, .png, ..., got no ending",
     ]

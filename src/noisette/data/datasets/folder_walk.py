@@ -12,7 +12,7 @@ from noisette.errors import DataFileError
 from noisette.types import BadRows
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """One entry of a folder: its POSIX path relative to the root, and whether it is a folder, a file, or neither."""
 
     path: str
@@ -24,7 +24,7 @@ class _Open(NamedTuple):
     """A folder whose entries are being read, and what tells it from any other folder."""
 
     identity: tuple[int, int]
-    entries: Iterator[Entry]
+    entries: Iterator[FolderEntry]
 
 
 def check_folder(root: str | Path) -> Path:
@@ -41,14 +41,14 @@ def check_folder(root: str | Path) -> Path:
     return root
 
 
-def list_folder(root: Path, folder: str = "") -> list[Entry]:
+def list_folder(root: Path, folder: str = "") -> list[FolderEntry]:
     """List a folder, hidden entries too; sorted so that paths below it come sorted too, folders told by links as well.
 
     Raises:
         OSError: it cannot be listed.
     """
     with os.scandir(root / folder) as found:
-        entries = [Entry(f"{folder}/{one.name}" if folder else one.name, one.name, _kind(one)) for one in found]
+        entries = [FolderEntry(f"{folder}/{one.name}" if folder else one.name, one.name, _kind(one)) for one in found]
     # "a-b" sorts before "a/c": a folder's name sorts with its slash.
     return sorted(entries, key=lambda entry: entry.path + ("/" if entry.kind == "folder" else ""))
 

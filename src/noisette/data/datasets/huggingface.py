@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from noisette.data.datasets.cells import cell_text, several
-from noisette.data.datasets.checked_samples import Entry, check_entries
+from noisette.data.datasets.checked_samples import ReadEntry, check_entries
 from noisette.data.datasets.class_names import ClassFinder
 from noisette.data.datasets.file_names import is_usable
 from noisette.data.datasets.label_reader import LabelReader
@@ -124,7 +124,7 @@ def _samples(
 
 def _entries(
     path: Path, name: str, table: Any, columns: _Columns, reader: LabelReader, bad_rows: BadRows
-) -> Iterator[Entry]:
+) -> Iterator[ReadEntry]:
     used = [column for column in (columns.label, *_OPTIONAL) if column in table.column_names]
     row = 0
     for batch in _batches(table, list(dict.fromkeys(used))):
@@ -141,7 +141,7 @@ def _entries(
                 found = _row(cells, uri, name, row, columns, reader)
             except BadRowError as error:
                 found = error
-            yield Entry(path, row, found)
+            yield ReadEntry(path, row, found)
 
 
 def _row(cells: dict[str, Any], uri: str, split: str, row: int, columns: _Columns, reader: LabelReader) -> list[Sample]:

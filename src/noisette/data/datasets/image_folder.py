@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from noisette.data.datasets.class_names import class_ids
 from noisette.data.datasets.file_names import is_hidden, is_picture, is_usable, printable
-from noisette.data.datasets.folder_walk import Entry, check_folder, list_folder, walk_files
+from noisette.data.datasets.folder_walk import FolderEntry, check_folder, list_folder, walk_files
 from noisette.data.datasets.records import ImageDataset
 from noisette.data.datasets.split_names import known_split
 from noisette.errors import DataFileError
@@ -22,7 +22,7 @@ class _Split(NamedTuple):
 
     name: str
     folder: str
-    entries: list[Entry]
+    entries: list[FolderEntry]
 
     def class_folders(self) -> list[str]:
         """Names of the class folders, sorted."""
@@ -56,7 +56,7 @@ def read_image_folder(root: str | Path, bad_rows: BadRows, *, class_names: Seque
     return ImageDataset(root, names, _samples(root, top, splits, class_ids(names), bad_rows))
 
 
-def _find_splits(root: Path) -> tuple[list[Entry], list[_Split]]:
+def _find_splits(root: Path) -> tuple[list[FolderEntry], list[_Split]]:
     """Give the entries beside the folders of splits, and the splits."""
     top = _list(root, "")
     folders = [entry for entry in top if entry.kind == "folder" and not is_hidden(entry.name)]
@@ -73,7 +73,7 @@ def _find_splits(root: Path) -> tuple[list[Entry], list[_Split]]:
     return [one for one in top if one not in folders], sorted(splits, key=lambda split: order.index(split.name))
 
 
-def _list(root: Path, folder: str) -> list[Entry]:
+def _list(root: Path, folder: str) -> list[FolderEntry]:
     try:
         return list_folder(root, folder)
     except OSError as error:
@@ -81,7 +81,7 @@ def _list(root: Path, folder: str) -> list[Entry]:
 
 
 def _samples(
-    root: Path, top: list[Entry], splits: list[_Split], ids: dict[str, int], bad_rows: BadRows
+    root: Path, top: list[FolderEntry], splits: list[_Split], ids: dict[str, int], bad_rows: BadRows
 ) -> Iterator[Sample]:
     _report_files_beside(root, top, bad_rows)
     some = False
@@ -113,7 +113,7 @@ def _problem(path: str, class_name: str, ids: dict[str, int]) -> tuple[str, str]
     return None
 
 
-def _report_files_beside(root: Path, entries: list[Entry], bad_rows: BadRows) -> None:
+def _report_files_beside(root: Path, entries: list[FolderEntry], bad_rows: BadRows) -> None:
     """Report what lies beside class folders: pictures are bad, a read-me or a list is left out."""
     for entry in entries:
         if is_hidden(entry.name):

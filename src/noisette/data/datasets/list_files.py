@@ -74,25 +74,12 @@ def drop_duplicates(
 ) -> Iterator[Row[T]]:
     """Yield the rows whose identity is new to `register`; the others are reported."""
     for batch in batched(rows):
-        yield from _new_rows(batch, path, bad_rows, register, identity)
-
-
-def _new_rows(
-    rows: list[Row[T]], path: Path, bad_rows: BadRows, register: KeyRegister, identity: Callable[[T], Identity]
-) -> Iterator[Row[T]]:
-    """Halve a batch until its duplicates stand alone: few look-ups where few rows are bad."""
-    if register.add_all([identity(item) for _, item in rows], [line for line, _ in rows]):
-        yield from rows
-    elif len(rows) > 1:
-        middle = len(rows) // 2
-        yield from _new_rows(rows[:middle], path, bad_rows, register, identity)
-        yield from _new_rows(rows[middle:], path, bad_rows, register, identity)
-    else:
-        line, item = rows[0]
-        try:
-            register.add(identity(item), line)
-        except BadRowError as error:
-            bad_rows.add(path, line, error.kind, error.detail)
+        duplicates = register.add_rows([(identity(item),) for _, item in batch], [line for line, _ in batch])
+        for at, (line, item) in enumerate(batch):
+            if at in duplicates:
+                bad_rows.add(path, line, duplicates[at].kind, duplicates[at].detail)
+            else:
+                yield line, item
 
 
 def batched(rows: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from noisette.data.datasets.cells import cell_text, several
-from noisette.data.datasets.checked_samples import Entry, check_entries
+from noisette.data.datasets.checked_samples import ReadEntry, check_entries
 from noisette.data.datasets.class_names import ClassFinder
 from noisette.data.datasets.file_names import is_usable
 from noisette.data.datasets.folder_walk import check_folder
@@ -82,14 +82,14 @@ def _samples(
         raise DataFileError(path, f"gives no samples ({bad_rows.summary()})")
 
 
-def _entries(file: Path, places: ManifestPlaces, reader: LabelReader) -> Iterator[Entry]:
+def _entries(file: Path, places: ManifestPlaces, reader: LabelReader) -> Iterator[ReadEntry]:
     for line, cells in iter_rows(file):
         found: list[Sample] | BadRowError
         try:
             found = cells if isinstance(cells, BadRowError) else _row(cells, places, reader)
         except BadRowError as error:
             found = error
-        yield Entry(file, line, found)
+        yield ReadEntry(file, line, found)
 
 
 def _row(cells: Mapping[str, Any], places: ManifestPlaces, reader: LabelReader) -> list[Sample]:

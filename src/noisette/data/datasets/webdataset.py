@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from noisette.data.datasets.cells import several
-from noisette.data.datasets.checked_samples import Entry, check_entries
+from noisette.data.datasets.checked_samples import ReadEntry, check_entries
 from noisette.data.datasets.class_names import ClassFinder
 from noisette.data.datasets.file_names import is_usable, printable
 from noisette.data.datasets.folder_walk import check_folder, walk_files
@@ -120,17 +120,17 @@ def _groups(path: Path, bad_rows: BadRows) -> Iterator[tuple[ShardGroup, BinaryI
 
 def _entries(
     root: Path, shard: str, reader: LabelReader, label_field: str | None, bad_rows: BadRows
-) -> Iterator[Entry]:
+) -> Iterator[ReadEntry]:
     for found in _groups(root / shard, bad_rows):
         if isinstance(found, BadRowError):
-            yield Entry(root / shard, None, found)
+            yield ReadEntry(root / shard, None, found)
             continue
         group, file = found
         try:
-            yield Entry(root / shard, None, _group_samples(shard, group, file, reader, label_field))
+            yield ReadEntry(root / shard, None, _group_samples(shard, group, file, reader, label_field))
         except BadRowError as error:
             if not group.is_last_of_cut:  # else the cut is what is wrong, and reported next
-                yield Entry(root / shard / printable(group.name), None, error)
+                yield ReadEntry(root / shard / printable(group.name), None, error)
 
 
 def _group_samples(
