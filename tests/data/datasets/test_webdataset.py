@@ -92,6 +92,20 @@ def test_verification_labels_splits_and_several_labels_of_the_json(tmp_path: Pat
     ]
 
 
+def test_the_path_of_a_shard_tells_the_split_where_the_json_does_not(tmp_path: Path) -> None:
+    for shard in ("train-0.tar", "val/0.tar", "x-test-0.tar"):
+        stated = json.dumps({"label": 0, "split": "extra"}).encode()
+        write_tar(tmp_path / shard, {"1.jpg": b"x", "1.cls": b"0", "2.jpg": b"x", "2.json": stated})
+    assert [(one.key, one.split) for one in read(tmp_path)[1]] == [
+        ("train-0.tar/1.jpg", "train"),
+        ("train-0.tar/2.jpg", "extra"),
+        ("val/0.tar/1.jpg", "validation"),
+        ("val/0.tar/2.jpg", "extra"),
+        ("x-test-0.tar/1.jpg", "test"),
+        ("x-test-0.tar/2.jpg", "extra"),
+    ]
+
+
 def test_bad_samples_are_reported_and_the_others_kept(tmp_path: Path) -> None:
     members: list[tuple[str, bytes | str]] = [
         ("01.jpg", b"x"), ("01.cls", b"dog"),

@@ -19,7 +19,9 @@ _MOST_BYTES = 16 << 20
 _FURTHER = ("verification_label", "correct_label")
 
 
-def read_label_cells(file: BinaryIO, group: ShardGroup, label_field: str | None) -> dict[str, Any]:
+def read_label_cells(
+    file: BinaryIO, group: ShardGroup, label_field: str | None, split: str = "train"
+) -> dict[str, Any]:
     """Give given_label and split, and where there are any verification_label and correct_label.
 
     Args:
@@ -27,13 +29,14 @@ def read_label_cells(file: BinaryIO, group: ShardGroup, label_field: str | None)
         group: the group.
         label_field: the field of the .json that holds the label; it comes before a .cls. None: the .cls, else the
             first of `LABEL_FIELDS`.
+        split: the split where the .json names none.
 
     Raises:
         BadRowError: there is no label, or a member cannot be read.
     """
     fields = _read_json(file, group.members["json"]) if "json" in group.members else None
     cells = {name: fields[name] for name in _FURTHER if name in fields} if fields is not None else {}
-    cells["split"] = split_name(cell_text((fields or {}).get("split")))
+    cells["split"] = split_name(cell_text((fields or {}).get("split")), split)
     if not is_usable(cells["split"]):
         raise BadRowError("unusable split", repr(cells["split"]))
     if "cls" in group.members and (label_field is None or label_field not in (fields or {})):

@@ -16,6 +16,7 @@ from noisette.data.datasets.label_reader import LabelReader
 from noisette.data.datasets.records import ImageDataset
 from noisette.data.datasets.shard_groups import ShardError, ShardGroup, iter_groups
 from noisette.data.datasets.shard_labels import read_label_cells
+from noisette.data.datasets.split_names import split_of_path
 from noisette.data.images.uris import tar_uri
 from noisette.data.key_register import KeyRegister
 from noisette.data.rows import BadRowError
@@ -36,7 +37,9 @@ def read_webdataset(
     """Read all ``.tar`` shards below a folder; adjacent members of one basename are a sample.
 
     A sample has a picture (``x.jpg``, ...) and a label: ``x.cls``, or a field of ``x.json``, whose fields
-    verification_label, correct_label and split are read too. A key is the path of the shard and the picture in it.
+    verification_label, correct_label and split are read too. Where no field names the split, the shard's path may:
+    ``val/0.tar`` and ``x-val-0.tar`` are of split "validation"; else it is "train". A key is the path of the shard and
+    the picture in it.
 
     Args:
         root: the folder.
@@ -146,6 +149,6 @@ def _group_samples(
         raise BadRowError("unusable name", "it is not UTF-8 or holds control characters")
     if picture.size == 0:
         raise BadRowError("empty picture", repr(name))
-    cells = read_label_cells(file, group, label_field)
+    cells = read_label_cells(file, group, label_field, split_of_path(shard))
     uri = tar_uri(picture.offset, picture.size, name, shard)
     return reader.samples(f"{shard}/{name}", uri, cells)
