@@ -60,6 +60,57 @@ def test_a_class_may_be_called_train_among_others(tmp_path: Path) -> None:
     assert [(one.split, one.key) for one in samples] == [("train", "plane/1.jpg"), ("train", "train/1.jpg")]
 
 
+def test_a_class_called_test_may_hold_folders_beside_its_pictures(tmp_path: Path) -> None:
+    make(tmp_path, "test/1.jpg", "test/more/2.jpg", "plane/1.jpg")
+    assert read(tmp_path)[0] == ("plane", "test")
+    (tmp_path / "empty" / "val").mkdir(parents=True)
+    make(tmp_path / "empty", "plane/1.jpg")
+    assert read(tmp_path / "empty")[0] == ("plane", "val")
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (("train/a/1.jpg", "val/a/1.jpg", "devkit/x.txt"), "has 'devkit' beside folders .*'train' and 'val'"),
+        (("train/a/1.jpg", "annotations/x.xml"), r"has 'annotations' beside folders named as splits are \('train'\)"),
+        (("train/1.jpg", "val/1.jpg", "a/1.jpg"), "has 'a' beside"),
+        (("Test/a/1.jpg", *(f"{n}/1.jpg" for n in range(9))), r"has '0', '1', '2' and 6 more beside"),
+    ],
+)
+def test_folders_beside_those_of_splits_are_refused(tmp_path: Path, files: tuple[str, ...], reason: str) -> None:
+    make(tmp_path, *files)
+    with pytest.raises(DataFileError, match=f"{reason}.*; move what is no split away, or name the folder that holds"):
+        read(tmp_path)
+
+
+def test_a_class_list_says_that_folders_named_as_splits_are_classes(tmp_path: Path) -> None:
+    make(tmp_path, "train/steam/1.jpg", "test/tube/1.jpg", "plane/1.jpg")
+    names, samples, _ = read(tmp_path, ["plane", "test", "train"])
+    assert [(names[one.given_label], one.split, one.key) for one in samples] == [
+        ("plane", "train", "plane/1.jpg"),
+        ("test", "train", "test/tube/1.jpg"),
+        ("train", "train", "train/steam/1.jpg"),
+    ]
+    with pytest.raises(DataFileError, match=r"has 'plane', 'test' beside .*\('train'\)"):
+        read(tmp_path, ["plane", "test"])
+
+
+@pytest.mark.parametrize("mark", ["noisette.toml", "noisette-export.json", "noisette-export.unfinished.json"])
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_a_workspace_or_an_export_is_no_class(tmp_path: Path, split: str, mark: str) -> None:
+    make(tmp_path, f"{split}a/1.jpg", f"{split}work/{mark}", f"{split}work/train/a/1.jpg")
+    names, samples, bad = read(tmp_path)
+    assert (names, [one.key for one in samples], bad.num_bad) == (("a",), ["a/1.jpg"], 0)
+    assert dict(bad.left_out) == {"folder of a Noisette workspace or export": 1}
+
+
+def test_a_workspace_beside_folders_of_splits_does_not_make_them_classes(tmp_path: Path) -> None:
+    make(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "work/noisette.toml", "noisette-export.json")
+    _, samples, bad = read(tmp_path)
+    assert [one.uri for one in samples] == ["train/a/1.jpg", "val/a/1.jpg"]
+    assert bad.left_out["folder of a Noisette workspace or export"] == 1
+
+
 def test_two_folders_for_one_split_are_refused(tmp_path: Path) -> None:
     make(tmp_path, "val/a/1.jpg", "valid/a/1.jpg", "train/a/1.jpg")
     with pytest.raises(DataFileError, match=r"has folders 'val' and 'valid' for the same split; keep one of them"):
