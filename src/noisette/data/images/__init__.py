@@ -1,6 +1,6 @@
 """Images as bytes and as pictures: where they lie, how they are read and decoded, and what is wrong with them."""
 
-from noisette.data.images.decoding import DecodedImage, decode_image
+from noisette.data.images.decoding import DecodedImage, decode_image, decode_picture
 from noisette.data.images.reading import BadImageError, read_image
 from noisette.data.images.uris import hub_uri, parse_uri, raw_uri, shown, tar_uri
 
@@ -8,6 +8,7 @@ __all__ = [
     "BadImageError",
     "DecodedImage",
     "decode_image",
+    "decode_picture",
     "hub_uri",
     "parse_uri",
     "raw_uri",
