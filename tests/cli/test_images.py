@@ -37,6 +37,13 @@ def test_from_pictures_to_a_report(pictures: Pictures, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "(nothing to do)" in done.stdout
     assert (root / "report" / "index.html").stat().st_size > 50_000
+    then = f"noisette export cleaned --as imagefolder -w {root}"
+    assert done.stdout.splitlines()[-1] == f"next: {then}"
+    done = noisette(*f"{then}".replace("cleaned", str(tmp_path / "cleaned")).split()[1:])
+    assert done.exit_code == 0, done.output
+    kept = list((tmp_path / "cleaned" / "train").rglob("*.*g"))
+    assert 50 < len(kept) < 90
+    assert sum(f"{path.parent.name}/{path.name}" in pictures.wrong for path in kept) <= 2
 
 
 def test_json_tells_what_embed_did(pictures: Pictures, tmp_path: Path) -> None:

@@ -14,4 +14,4 @@ def report(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     opened = open_workspace(workspace)
     with progress_bar() as progress:
         path = make_report(opened, progress)
-    finish({"path": str(path)}, as_json, [f"report: {path}"], f"noisette export quality.csv -w {quoted(opened.root)}")
+    finish({"path": str(path)}, as_json, [f"report: {path}"], f"{opened.export_command} -w {quoted(opened.root)}")

@@ -40,4 +40,4 @@ def run(
     result = done.detection.to_json() | {"report": str(done.report)}
     if embedding is not None:
         result["embedding"] = embed_json(embedding)
-    finish(result, as_json, lines, f"noisette export quality.csv -w {quoted(opened.root)}")
+    finish(result, as_json, lines, f"{opened.export_command} -w {quoted(opened.root)}")

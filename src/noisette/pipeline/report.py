@@ -81,7 +81,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         settings=_flat_settings(workspace, detection),
         versions={name: version(name) for name in VERSIONS_SHOWN},
         notes=detection["notes"],
-        next_step="noisette export quality.csv",
+        next_step=workspace.export_command,
         next_reason=NEXT_REASON,
     )
 

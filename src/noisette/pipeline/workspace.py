@@ -53,6 +53,11 @@ class Workspace:
         return self.settings.input.features == EMBEDDED
 
     @property
+    def export_command(self) -> str:
+        """What a person does with the result: a data set to train on, or a table where there are no pictures."""
+        return "noisette export cleaned --as imagefolder" if self.has_images else "noisette export quality.csv"
+
+    @property
     def image_root(self) -> Path:
         """Folder that the uris of samples are relative to."""
         return self.root / self.settings.images.root
