@@ -112,7 +112,7 @@ def test_a_picture_that_is_open_already_is_decoded_alike() -> None:
     ):
         with Image.open(io.BytesIO(data)) as opened:
             assert decode_picture(opened).conversions == decode_image(data).conversions
-    with Image.open(io.BytesIO(saved(gradient(), "JPEG")[:-200])) as cut, pytest.raises(BadImageError, match="trunc"):
+    with Image.open(io.BytesIO(saved(gradient(), "JPEG")[:-20])) as cut, pytest.raises(BadImageError, match="trunc"):
         decode_picture(cut)
 
 
