@@ -60,7 +60,21 @@ def test_many_classes_are_cut_to_the_worst(tmp_path: Path) -> None:
     done = noisette("export", tmp_path / "out", "--as", "filelist", "--verifier", SOURCE, "-w", workspace.root)
     lines = done.stdout.splitlines()
     assert lines[2].startswith("class 24")
-    assert lines[22] == "and 5 classes more, of which less is dropped; see noisette-export.json"
+    assert lines[22] == "and 5 classes more, which lose less; see noisette-export.json"
+
+
+def test_the_class_that_loses_most_is_first_whether_dropped_or_relabelled(tmp_path: Path) -> None:
+    rows = [
+        Row(key="0.png", given=0),
+        Row(key="1.png", given=0, issue=True),
+        *(Row(key=f"{i}.png", given=1, issue=True, suggested=2, chance=1.0) for i in (2, 3)),
+        Row(key="4.png", given=2),
+    ]
+    make_pictures(tmp_path / "pictures", rows)
+    workspace = make_workspace(tmp_path / "workspace", tmp_path / "pictures", rows, ("half", "all", "none"))
+    options = ["--relabel-above", 1, "--verifier", SOURCE, "-w", workspace.root]
+    done = noisette("export", tmp_path / "out", "--as", "filelist", *options)
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:5]] == ["all", "half", "none"]
 
 
 def test_a_stale_workspace_says_what_to_do_next(workspace: Workspace, tmp_path: Path) -> None:

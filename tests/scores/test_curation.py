@@ -160,6 +160,7 @@ def test_changes_are_counted_by_the_given_label_and_by_the_new_one() -> None:
     assert found.dropped.tolist() == [2, 1, 0, 0]
     assert found.relabelled_away.tolist() == [1, 0, 0, 0]
     assert found.relabelled_into.tolist() == [0, 0, 1, 0]
+    assert found.lost_share().tolist() == [0.75, 0.5, 0.0, 0.0]
     # Half lost is not over half; an empty class loses nothing.
     assert found.losing().tolist() == [0]
     assert found.losing(0.4).tolist() == [0, 1]

@@ -98,14 +98,14 @@ def _export_dataset(
 
 def export_lines(found: ExportResult) -> list[str]:
     """Lay out what an export did for people: a table of the worst classes, and totals."""
+    from noisette.pipeline.exporting.contents import RULE_FILE
     from noisette.pipeline.exporting.result import CHANGES, MAX_CLASSES
-    from noisette.pipeline.exporting.target import RULE_FILE
 
     changes, worst, totals = found.cleaned(), found.worst(), found.totals
     rows = [(found.class_names[c], *(str(getattr(changes, name)[c]) for name in CHANGES)) for c in worst[:MAX_CLASSES]]
     lines = table(("class", "samples", "kept", "dropped", "relabelled away", "relabelled into"), rows) if rows else []
     if len(worst) > MAX_CLASSES:
-        lines.append(f"and {len(worst) - MAX_CLASSES} classes more, of which less is dropped; see {RULE_FILE}")
+        lines.append(f"and {len(worst) - MAX_CLASSES} classes more, which lose less; see {RULE_FILE}")
     untouched = [split for split, plan in found.splits.items() if not plan.is_cleaned]
     if untouched:
         lines.append(f"left as they are: {', '.join(untouched)} (--clean-evaluation-splits cleans these too)")

@@ -70,11 +70,14 @@ class ClassChanges:
     relabelled_away: IntArray
     relabelled_into: IntArray
 
+    def lost_share(self) -> Float64Array:
+        """Give the share (K,) of its samples that each class loses, dropped or relabelled away; 0 where it has none."""
+        share: Float64Array = (self.samples - self.kept) / np.maximum(self.samples, 1)
+        return share
+
     def losing(self, share: float = 0.5) -> IntArray:
-        """Give the classes that lose over this share of their samples, dropped or relabelled away; worst first."""
-        lost = np.divide(
-            self.samples - self.kept, self.samples, out=np.zeros(self.samples.size), where=self.samples > 0
-        )
+        """Give the classes that lose over this share of their samples; worst first."""
+        lost = self.lost_share()
         classes = np.flatnonzero(lost > share)
         order: IntArray = classes[np.argsort(-lost[classes], kind="stable")]
         return order

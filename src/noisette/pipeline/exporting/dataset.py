@@ -15,9 +15,10 @@ from noisette.data.exports.shards import count_failures, num_written
 from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
 from noisette.pipeline.creation.rows import bad_rows_policy
+from noisette.pipeline.exporting.contents import RULE_FILE
 from noisette.pipeline.exporting.plan import ExportPlan, plan_export
 from noisette.pipeline.exporting.result import ExportResult, losing_notes
-from noisette.pipeline.exporting.target import RULE_FILE, ExportTarget
+from noisette.pipeline.exporting.target import ExportTarget
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.curation import CurationRule
 from noisette.types import BadRows, Progress, silent
@@ -61,7 +62,7 @@ def export_dataset(
         raise InvalidInputError(f"`link` is for {' and '.join(LINKED_FORMATS)}; {format_name} makes no links")
     target = ExportTarget(path)
     plan = plan_export(workspace, rule, verifier)
-    target.check(workspace, plan.samples.root, plan.samples.uris)
+    target.check(workspace, plan.samples.root, plan.sources)
     made_by = _made_by(plan, rule, format_name, link)
     journal = target.begin(made_by | {"image_root": _digest(str(plan.samples.root))})
     bad_rows = bad_rows_policy(workspace.settings)

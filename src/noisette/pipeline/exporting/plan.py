@@ -39,6 +39,7 @@ class ExportPlan:
     Attributes:
         verifier: whose scores decide.
         samples: what to write.
+        sources: the uris of all samples of the workspace, to be written or not.
         splits: what becomes of each split, in the order in which they are written.
         inputs: hashes of what the plan was made from.
         notes: what a person should know.
@@ -47,6 +48,7 @@ class ExportPlan:
 
     verifier: str
     samples: ExportSamples
+    sources: list[str]
     splits: dict[str, SplitPlan]
     inputs: dict[str, str]
     notes: tuple[str, ...]
@@ -99,7 +101,7 @@ def plan_export(workspace: Workspace, rule: CurationRule, verifier: str | None =
     stale = _stale_inputs(read_about(path), hashes)
     inputs = {key: hashes[key] for key in ("classes", "samples", "decisions")} | {"scores": artifact_hash(path)}
     notes += _notes(rule, table.scores, decided, is_untouched) + _stale_note(stale)
-    return ExportPlan(name, export, splits, inputs, notes, bool(stale))
+    return ExportPlan(name, export, samples.uris, splits, inputs, notes, bool(stale))
 
 
 def _join(samples: SampleTable, table: ScoreTable) -> tuple[ScoreTable, IntArray, tuple[str, ...]]:

@@ -62,10 +62,9 @@ class ExportResult:
         return _sum([plan.changes for plan in self.splits.values() if plan.is_cleaned], len(self.class_names))
 
     def worst(self) -> list[int]:
-        """Give the classes with samples, the largest share dropped first."""
+        """Give the classes with samples, those that lose the largest share first."""
         changes = self.cleaned()
-        shares = changes.dropped / np.maximum(changes.samples, 1)
-        order = np.argsort(-shares, kind="stable")
+        order = np.argsort(-changes.lost_share(), kind="stable")
         return [int(c) for c in order if changes.samples[c] or changes.relabelled_into[c]]
 
     def rule_file(self) -> dict[str, Any]:

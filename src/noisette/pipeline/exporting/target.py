@@ -10,22 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from noisette.data.exports import Journal
-from noisette.data.images.uris import Piece, parse_uri
 from noisette.errors import DataFileError, InvalidInputError
 from noisette.files import atomic_open
+from noisette.pipeline.exporting.contents import JOURNAL, RULE_FILE, UNFINISHED, find_foreign, list_contents
+from noisette.pipeline.exporting.sources import check_apart, file_of, source_folders
 from noisette.pipeline.workspace import Workspace
-
-RULE_FILE = "noisette-export.json"
-"""In every export: what made it. Its presence makes a folder an export."""
-
-UNFINISHED = "noisette-export.unfinished.json"
-JOURNAL = "noisette-export.shards.jsonl"
 
 _OWN_NAMES = (
     "noisette.toml classes.txt samples.parquet skipped.txt reviews.sqlite features references verifiers scores "
     "evaluation report models"
 ).split()
-_FROM_SYSTEMS = {".ds_store", "thumbs.db", "desktop.ini"}
+_RUBBISH = {"deleted": True}
+"""The mark of a folder that is being deleted."""
 
 
 class ExportTarget:
@@ -52,9 +48,9 @@ class ExportTarget:
             InvalidInputError: it does; the message names it.
         """
         root = workspace.root.resolve()
-        outside = _folders_outside(image_root, uris)
+        sources = source_folders(image_root, uris)
         for folder in (self.path, self.partial, self.replaced):
-            _check_apart(folder, root, image_root, outside)
+            check_apart(folder, root, image_root, sources)
         self._check_in_workspace(root, image_root, uris)
         self._check_replaceable(self.path)
         for folder in (self.partial, self.replaced):
@@ -76,10 +72,15 @@ class ExportTarget:
         return Journal(self.partial / JOURNAL)
 
     def finish(self, rule_file: dict[str, Any]) -> None:
-        """Write the rule file and move the export to its place; a former export that is there is deleted."""
-        names = sorted({entry.name for entry in self.partial.iterdir()} - {UNFINISHED, JOURNAL, RULE_FILE})
+        """Write the rule file and move the export to its place; a former export that is there is deleted.
+
+        Raises:
+            InvalidInputError: something was put into the former export meanwhile.
+        """
+        self._check_replaceable(self.path)
+        contents = list_contents(self.partial)
         with atomic_open(self.partial / RULE_FILE) as file:
-            file.write(_text(rule_file | {"entries": [*names, RULE_FILE]}))
+            file.write(_text(rule_file | {"contents": contents}))
         (self.partial / JOURNAL).unlink(missing_ok=True)
         (self.partial / UNFINISHED).unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):
@@ -93,7 +94,7 @@ class ExportTarget:
         """Undo what a process killed while it moved folders left behind."""
         if not self.replaced.exists():
             return
-        if self.path.exists():
+        if self.path.exists() or _read_json(self.replaced / UNFINISHED) == _RUBBISH:
             _remove(self.replaced)
         else:
             self.replaced.replace(self.path)
@@ -108,7 +109,7 @@ class ExportTarget:
         first = self.path.relative_to(root).parts[0]
         taken = {name.casefold() for name in _OWN_NAMES}
         if image_root == root:
-            taken |= {_file_of(uri).split("/", 1)[0].casefold() for uri in uris}
+            taken |= {file_of(uri).split("/", 1)[0].casefold() for uri in uris}
         if first.casefold() in taken or first.casefold().startswith("reviews.sqlite"):
             raise InvalidInputError(
                 f"{self.path} would lie in {first!r}, which belongs to the workspace; choose another name"
@@ -124,50 +125,21 @@ class ExportTarget:
         if not present or UNFINISHED in present:
             return
         written = _read_json(folder / RULE_FILE)
-        if written is None or "entries" not in written:
+        if written is None or not isinstance(written.get("contents"), dict):
             raise InvalidInputError(
-                f"{folder} is not empty and no export of noisette (it has no {RULE_FILE}); choose another folder"
+                f"{folder} is not empty and no export of noisette (it has no {RULE_FILE} that lists its contents); "
+                "choose another folder"
             )
-        foreign = sorted(name for name in present - set(written["entries"]) if name.lower() not in _FROM_SYSTEMS)
-        if foreign:
+        foreign = find_foreign(folder, written["contents"])
+        if foreign is not None:
             raise InvalidInputError(
-                f"{folder} is a former export, and would be replaced with all that is in it; {foreign[0]!r} was not "
-                "written by it; move that away, or choose another folder"
+                f"{folder} is a former export, and would be replaced with all that is in it; {foreign}; move what is "
+                "yours away and delete the rest, or choose another folder"
             )
 
     def _check_ours(self, folder: Path) -> None:
         if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
             raise InvalidInputError(f"{folder} is in the way and no export of noisette; move it, or export elsewhere")
-
-
-def _check_apart(folder: Path, root: Path, image_root: Path, outside: set[Path]) -> None:
-    if root.is_relative_to(folder):
-        raise InvalidInputError(f"{folder} holds the workspace {root}; choose a folder that holds nothing else")
-    # A workspace may be the root of its pictures; which of its folders hold some is looked at apart.
-    for source in outside | ({image_root} - {root}):
-        if source.is_relative_to(folder):
-            raise InvalidInputError(f"{folder} holds the pictures that are to be exported; choose another folder")
-        if folder.is_relative_to(source):
-            raise InvalidInputError(
-                f"{folder} lies in {source}, where the pictures are, which is never written to; choose a folder "
-                "elsewhere"
-            )
-
-
-def _folders_outside(image_root: Path, uris: Iterable[str]) -> set[Path]:
-    """Give the folders of pictures that, by a link or an absolute path, do not lie below their root after all."""
-    parents = {_file_of(uri).rpartition("/")[0] for uri in uris}
-    folders = {(image_root / parent).resolve() for parent in parents}
-    return {folder for folder in folders if not folder.is_relative_to(image_root)}
-
-
-def _file_of(uri: str) -> str:
-    if "://" not in uri:
-        return uri
-    place = parse_uri(uri)
-    if isinstance(place, str):
-        return place
-    return place.path if isinstance(place, Piece) else ""
 
 
 def _is_ours(folder: Path) -> bool:
@@ -176,9 +148,23 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Delete a folder of ours; links in it are deleted, never followed."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Delete a folder of ours; links in it are deleted, never followed.
+
+    First it is marked as one that nothing is to be taken up from, and the mark goes last: whenever a process is killed,
+    what it leaves is known for ours, and for rubbish.
+    """
+    if not folder.exists():
+        return
+    marker = folder / UNFINISHED
+    with atomic_open(marker) as file:
+        file.write(_text(_RUBBISH))
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry != marker:
+            entry.unlink()
+    marker.unlink()
+    folder.rmdir()
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
