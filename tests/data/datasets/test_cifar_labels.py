@@ -55,6 +55,19 @@ def test_sets_by_any_of_their_names(tmp_path: Path, wanted: str, turned: bool) -
     assert found.human.tolist() == SETS["random_label2"].tolist()
 
 
+def test_of_several_archives_of_other_names_none_is_chosen(tmp_path: Path) -> None:
+    for name in ("b.npz", "a.npz"):
+        np.savez(tmp_path / name, **SETS)
+    np.savez(tmp_path / "c.npz", clean_label=SETS["clean_label"], given_label=SETS["clean_label"])
+    with pytest.raises(DataFileError, match=r"labels in a\.npz, b\.npz; leave one, or call .* CIFAR-10_human\.npz$"):
+        read_human_labels(tmp_path, CIFAR10, None)
+    (tmp_path / "a.npz").unlink()
+    assert read_human_labels(tmp_path, CIFAR10, None).path == tmp_path / "b.npz"
+    assert read_human_labels(tmp_path, CIFAR10, "given").path == tmp_path / "c.npz"
+    np.savez(tmp_path / "CIFAR-10_human.npz", **SETS)
+    assert read_human_labels(tmp_path, CIFAR10, None).path == tmp_path / "CIFAR-10_human.npz"
+
+
 def test_cifar100_has_noisy_labels_of_fine_classes_only(tmp_path: Path) -> None:
     sets = human_labels(cifar_batches(100), num_classes=100)
     torch.save(sets, tmp_path / "CIFAR-100_human.pt")

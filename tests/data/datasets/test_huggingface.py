@@ -104,6 +104,46 @@ def test_correct_labels_may_number_their_classes_in_another_order(tmp_path: Path
     assert [one.correct_label for one in found] == [1, 2]
 
 
+def test_text_labels_beside_correct_labels_that_are_ids_of_names(tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {"label": ["dog", "cat", "dog", "cat"], "correct_label": [0, 2, -1, None]}
+    names, found = read(tmp_path / "one", table(columns, {"correct_label": classes()}))
+    assert names == ("a b", "cat", "dog")
+    assert [(one.given_label, one.verification_label, one.correct_label) for one in found] == [
+        (2, 1, 2),
+        (1, 0, 0),
+        (2, -1, -1),
+        (1, -1, -1),
+    ]
+    columns = {"label": [["dog", "cat"], ["cat"]], "correct_label": [[-1, 2], [1]]}
+    names, found = read(tmp_path / "lists", table(columns, {"correct_label": datasets.Sequence(classes())}))
+    assert names == ("a b", "cat", "dog")
+    assert [(one.key, one.verification_label, one.correct_label) for one in found] == [
+        ("0000000|dog", -1, -1),
+        ("0000000|cat", 0, 0),
+        ("0000001", 1, 1),
+    ]
+
+
+def test_lists_of_correct_labels_may_number_their_classes_in_another_order(tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {"label": [[0, 1]], "correct_label": [[2, 2]]}
+    turned = datasets.Sequence(datasets.ClassLabel(names=NAMES[::-1]))
+    features = {"label": datasets.Sequence(classes()), "correct_label": turned}
+    _, found = read(tmp_path / "d", table(columns, features))
+    assert [(one.given_label, one.correct_label) for one in found] == [(0, 0), (1, 0)]
+
+
+def test_two_splits_that_mean_the_same_are_refused_at_once(tmp_path: Path) -> None:
+    parts = {name: table({"label": [0]}, {"label": classes()}) for name in ("train", "test", "training")}
+    with pytest.raises(DataFileError, match=r"has splits 'train' and 'training', which both mean train; keep one"):
+        read(tmp_path / "d", datasets.DatasetDict(parts))
+
+
+def test_labels_after_cleaning_win_over_those_before(tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {"original_label": [0, 0], "label": [2, 1], "label_quality": [0.5, None]}
+    _, found = read(tmp_path / "d", table(columns, {"original_label": classes(), "label": classes()}))
+    assert [(one.given_label, one.verification_label, one.correct_label) for one in found] == [(2, -1, -1), (1, -1, -1)]
+
+
 @pytest.mark.parametrize(
     ("columns", "options", "given"),
     [

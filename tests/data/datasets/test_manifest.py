@@ -122,6 +122,27 @@ def test_too_many_bad_rows_stop_the_reader(tmp_path: Path) -> None:
         list(read_manifest(tmp_path, few).samples)
 
 
+def test_a_table_of_ours_is_read_after_cleaning(tmp_path: Path) -> None:
+    header = "path,original_label,label,sample_weight,label_quality,split"
+    names, samples, problems = read(
+        tmp_path / "m.csv", f"{header}\na.jpg,dog,cat,1.0,0.5,train\nb.jpg,cow,dog,1.0,,val\n"
+    )
+    assert (names, problems) == (("cat", "dog"), [])
+    assert [(one.given_label, one.verification_label, one.split) for one in samples] == [
+        (0, -1, "train"),
+        (1, -1, "validation"),
+    ]
+
+
+def test_a_table_that_holds_pictures_names_the_way_to_read_it(tmp_path: Path) -> None:
+    pictures = pa.array([{"bytes": b"x", "path": "a.jpg"}])
+    pq.write_table(pa.table({"image": pictures, "label": [0], "original_label": [1]}), tmp_path / "m.parquet")
+    with pytest.raises(
+        DataFileError, match=r"pictures themselves in column image.*save_to_disk.*--dataset huggingface"
+    ):
+        read(tmp_path / "m.parquet")
+
+
 def test_members_of_shards_are_read_in_place(tmp_path: Path) -> None:
     write_tar(tmp_path / "0.tar", {"a.jpg": b"one", "b.jpg": b"two"})
     names, samples, problems = read(

@@ -75,7 +75,7 @@ def test_a_text_of_parquet_that_is_not_utf8_makes_its_row_bad(tmp_path: Path) ->
     assert rows(tmp_path / "m.parquet") == [(1, ("a.jpg", 1)), (2, r"invalid UTF-8: b'\xff.jpg'")]
 
 
-@pytest.mark.parametrize("column", [[1, 2], [{"bytes": b"", "path": "a"}] * 2])
+@pytest.mark.parametrize("column", [[1, 2], [{"path": "a"}] * 2])
 def test_paths_of_parquet_must_be_text(tmp_path: Path, column: list[Any]) -> None:
     pq.write_table(pa.table({"image": column, "label": [1, 2]}), tmp_path / "m.parquet")
     with pytest.raises(DataFileError, match=r"column image must hold paths as text, got (int64|struct)"):

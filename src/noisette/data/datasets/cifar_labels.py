@@ -42,13 +42,13 @@ def read_human_labels(root: Path, layout: CifarLayout, label_field: str | None) 
         label_field: which set ("worse", "aggre", "random1", ...; with or without ``_label``); None: the usual one.
 
     Raises:
-        DataFileError: there is no such file, or it holds something else.
+        DataFileError: there is no such file, there are several ``.npz``, or it holds something else.
         InvalidInputError: the file has no set of that name.
     """
-    path = _find(root, layout)
+    wanted = label_field if label_field is not None else layout.default_labels
+    path = _find(root, layout, wanted)
     with _open(path) as sets:
         names = {_plain(name): name for name in sets if _plain(name) != name and "coarse" not in name}
-        wanted = label_field if label_field is not None else layout.default_labels
         wanted = wanted if wanted in names else _plain(wanted)
         if _CLEAN not in names:
             raise DataFileError(path, f"holds no clean_label; expected the human labels of {layout.name}")
@@ -63,28 +63,34 @@ def read_human_labels(root: Path, layout: CifarLayout, label_field: str | None) 
     return HumanLabels(path, clean, human)
 
 
-def _find(root: Path, layout: CifarLayout) -> Path:
+def _find(root: Path, layout: CifarLayout, wanted: str) -> Path:
+    """Find the published file, or the one ``.npz`` of another name with clean labels and those that are wanted."""
     names = [f"{layout.human}.pt", f"data/{layout.human}.pt", f"{layout.human}.npz"]
-    candidates = [root / name for name in names]
-    candidates += [path for path in sorted(root.glob("*.npz")) if _has_labels(path)]
-    for path in candidates:
+    for path in (root / name for name in names):
         if path.is_file():
             return path
+    sets = {path: _sets_in(path) for path in sorted(root.glob("*.npz"))}
+    others = [path for path, held in sets.items() if _CLEAN in held and len(held) > 1]
+    others = [path for path in others if sets[path] & {wanted, _plain(wanted)}] or others
+    if len(others) == 1:
+        return others[0]
+    if others:
+        found = ", ".join(path.name for path in others)
+        raise DataFileError(root, f"has human labels in {found}; leave one, or call the right one {names[-1]}")
     reason = f"holds no human labels; expected {names[0]} (or an .npz with the same arrays)"
     if (root / f"{layout.human}_ordered.npy").is_file():
         reason += f". {layout.human}_ordered.npy is in the order of another library and is not read"
     raise DataFileError(root, reason)
 
 
-def _has_labels(path: Path) -> bool:
-    """Tell whether an archive of any name has clean and human labels; it may be something else altogether."""
+def _sets_in(path: Path) -> set[str]:
+    """Give the plain names of the labels in an archive of any name; it may be something else altogether."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
     except (OSError, zipfile.BadZipFile):
-        return False
-    sets = {_plain(name) for name in names if _plain(name) != name}
-    return _CLEAN in sets and len(sets) > 1
+        return set()
+    return {_plain(name) for name in names if _plain(name) != name}
 
 
 def _plain(name: str) -> str:

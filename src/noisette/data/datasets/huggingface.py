@@ -47,21 +47,32 @@ def read_huggingface(
 
     Raises:
         MissingExtraError: the package `datasets` is not installed.
-        DataFileError: `root` is no such data set, or has no column of images or labels.
+        DataFileError: `root` is no such data set, has no column of images or labels, or two splits that mean the same.
         InvalidInputError: there is no column `label_field`, or `class_names` are not those of the column.
         TooManyBadRowsError: by the policy of `bad_rows`.
     """
     root = Path(root)
     splits = open_hub(str(root))
+    _check_splits(root, splits)
     columns = _find_columns(root, splits, label_field)
     own, ids_too = columns.names, True
     if own is not None and class_names is not None and tuple(class_names) != own:
         raise InvalidInputError(f"`class_names` must be {own}, as column {columns.label!r} has them; leave them out")
     names = own if own is not None else class_names
     if names is None:
-        names, ids_too = _find_classes(root, splits, columns.label)
+        names, ids_too = _find_classes(root, splits, columns)
     reader = LabelReader(tuple(names), ids_too=ids_too, may_split=False)
     return ImageDataset(root, tuple(names), _samples(root, splits, columns, reader, bad_rows))
+
+
+def _check_splits(root: Path, splits: Mapping[str, Any]) -> None:
+    """Refuse two splits of one name: rows without keys would have the same identities."""
+    by_name: dict[str, str] = {}
+    for name in splits:
+        ours = split_name(name)
+        if ours in by_name:
+            raise DataFileError(root, f"has splits {by_name[ours]!r} and {name!r}, which both mean {ours}; keep one")
+        by_name[ours] = name
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,13 @@ class _Columns:
     label: str
     names: tuple[str, ...] | None
     correct_names: tuple[str, ...] | None
+
+    def correct(self, cell: Any) -> Any:
+        """Give a cell of correct labels with class names for ids: its column may number classes in another order."""
+        if isinstance(cell, list):
+            return [self.correct(one) for one in cell]
+        names = self.correct_names
+        return names[cell] if names is not None and isinstance(cell, int) and 0 <= cell < len(names) else cell
 
 
 def _find_columns(root: Path, splits: Mapping[str, Any], label_field: str | None) -> _Columns:
@@ -99,15 +117,16 @@ def _names(feature: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-def _find_classes(root: Path, splits: Mapping[str, Any], label: str) -> tuple[tuple[str, ...], bool]:
+def _find_classes(root: Path, splits: Mapping[str, Any], columns: _Columns) -> tuple[tuple[str, ...], bool]:
     finder = ClassFinder(root)
     for table in splits.values():
-        for batch in _batches(table, [name for name in (label, "correct_label") if name in table.column_names]):
-            for cells in batch.values():
-                finder.add(one for cell in cells for one in several(cell))
+        used = [name for name in (columns.label, "correct_label") if name in table.column_names]
+        for batch in _batches(table, list(dict.fromkeys(used))):
+            finder.add(one for cell in batch[columns.label] for one in several(cell))
+            finder.add(one for cell in batch.get("correct_label", ()) for one in several(columns.correct(cell)))
     names, ids_too = finder.found()
     if not names:
-        raise DataFileError(root, f"has no labels in column {label!r}")
+        raise DataFileError(root, f"has no labels in column {columns.label!r}")
     return names, ids_too
 
 
@@ -148,11 +167,13 @@ def _row(cells: dict[str, Any], uri: str, split: str, row: int, columns: _Column
     key = cell_text(cells["key"]) if "key" in cells else f"{row - 1:07d}"
     if not key.strip() or not is_usable(key):
         raise BadRowError("empty key" if not key.strip() else "unusable key", repr(key))
-    correct, names = cells.get("correct_label"), columns.correct_names
-    if names is not None and isinstance(correct, int) and 0 <= correct < len(names):
-        correct = names[correct]  # the two columns may number their classes in another order
-    labels = {"verification_label": cells.get("verification_label"), "correct_label": correct}
-    return reader.samples(key, uri, {**labels, "given_label": cells[columns.label], "split": split_name(split)})
+    labels = {
+        "given_label": cells[columns.label],
+        "verification_label": cells.get("verification_label"),
+        "correct_label": columns.correct(cells.get("correct_label")),
+        "split": split_name(split),
+    }
+    return reader.samples(key, uri, labels)
 
 
 def _batches(table: Any, columns: list[str]) -> Iterator[dict[str, list[Any]]]:

@@ -111,6 +111,12 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def _check_text(path: Path, name: str, kind: pa.DataType) -> None:
+    if pa.types.is_struct(kind) and any(field.name == "bytes" for field in kind):
+        reason = (
+            f"holds the pictures themselves in column {name}, where a manifest has their paths; load it with the "
+            "package `datasets`, write it with save_to_disk, and read that folder with --dataset huggingface"
+        )
+        raise DataFileError(path, reason)
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
     known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
     if not any(is_known(value) for is_known in (*known, pa.types.is_null)):
