@@ -100,6 +100,35 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
         load_backbone("resnet18", weights=path)
 
 
+def test_position_embeddings_are_fitted_to_another_size_as_timm_does(tmp_path: Path) -> None:
+    path = tmp_path / "vit.safetensors"
+    save_file(import_timm().create_model("vit_tiny_patch16_224", num_classes=3).state_dict(), path)
+    backbone = load_backbone("vit_tiny_patch16_224", weights=path, image_size=160)
+    assert backbone.model.get_parameter("pos_embed").shape == (1, 101, 192)
+    assert backbone.transform(Image.new("RGB", (300, 200))).shape == (3, 160, 160)
+
+
+def test_averaged_weights_come_first_as_in_timm(tmp_path: Path) -> None:
+    model, averaged = (import_timm().create_model("resnet18", num_classes=0) for _ in range(2))
+    path = tmp_path / "weights.pth"
+    torch.save({"state_dict": model.state_dict(), "state_dict_ema": averaged.state_dict()}, path)
+    assert weight_hash(load_backbone("resnet18", weights=path).model) == weight_hash(averaged)
+
+
+@pytest.mark.parametrize("content", [[1, 2], 7, {}, {"model": 3}])
+def test_a_torch_file_without_weights_is_named(content: object, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(content, path)
+    with pytest.raises(DataFileError, match=r"weights\.pth: holds no weights; save the model's state_dict"):
+        load_backbone("resnet18", weights=path)
+
+
+def test_a_file_with_the_name_of_another_module_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text(SOURCE, encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"has the name of a module that is imported already \(json\); rename"):
+        load_backbone(f"{tmp_path / 'json.py'}:make")
+
+
 def test_a_pickle_of_a_whole_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     torch.save(nn.Linear(2, 2), path)

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 
 from noisette.errors import InvalidInputError, NoisetteError, ShapeError, TooManyBadRowsError
 from noisette.features import ExtractedFeatures, Extractor, extract_features, load_backbone, module_backbone
+from noisette.features.timm_import import import_timm
 from noisette.features.transforms import image_tensor
 from tests.features.pictures import write_broken, write_pictures
 
@@ -85,8 +89,9 @@ def test_pictures_that_need_a_conversion_can_be_skipped(kind: str, tmp_path: Pat
     write_broken(tmp_path / "odd", kind)
     converted = extract_features([tmp_path / "odd"], "pixels")
     assert (len(converted.features), converted.bad.num_bad, converted.bad.converted.total()) == (1, 0, 1)
-    skipped = extract_features([tmp_path / "odd"], "pixels", unusual="skip", max_bad=1)
-    assert (len(skipped.features), skipped.bad.num_bad, skipped.bad.converted.total()) == (0, 1, 0)
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    skipped = extract_features([tmp_path / "odd", tmp_path / "plain.png"], "pixels", unusual="skip")
+    assert (skipped.rows.tolist(), skipped.bad.num_bad, skipped.bad.converted.total()) == ([1], 1, 0)
 
 
 def test_stop_ends_at_the_first_bad_picture(tmp_path: Path) -> None:
@@ -101,6 +106,87 @@ def test_pictures_in_memory(tmp_path: Path) -> None:
         opened.load()
         found = extract_features([opened, tmp_path / name], "pixels")
     np.testing.assert_array_equal(found.features[0], found.features[1])
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_pictures_in_memory_are_decoded_as_files_are(num_workers: int, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("wide.png", "cut.jpg", "rotated.jpg")]
+    for path, kind in zip(paths, ("sixteen", "truncated", "rotated"), strict=True):
+        write_broken(path, kind)
+    opened = [Image.open(path) for path in paths]
+    found = extract_features(opened, "pixels", num_workers=num_workers)
+    for picture in opened:
+        picture.close()
+    assert found.rows.tolist() == [0, 2]
+    assert [(str(row.path), row.kind) for row in found.bad.rows] == [("images[1]", "truncated image")]
+    assert found.bad.converted == {"16-bit pixels": 1, "EXIF-rotated": 1}
+    np.testing.assert_array_equal(found.features, extract_features(paths, "pixels").features)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ("photo.jpg", "must be a sequence of paths or pictures, got one str"),
+        ([b"bytes"], "must hold paths or pictures of Pillow, got bytes at place 0"),
+        (["gone.jpg", "lost.jpg"], r"holds no usable picture: gone\.jpg: missing file \(2 of 2 pictures skipped"),
+    ],
+)
+def test_what_holds_no_pictures_is_refused(images: Any, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        extract_features(images, "pixels")
+
+
+def test_a_model_is_given_back_as_it_came(tmp_path: Path) -> None:
+    model = Net().train()
+    model.norm.eval()
+    extract_features([tmp_path / name for name in write_pictures(tmp_path, 2)], model, transform=image_tensor)
+    assert (model.training, model.conv.training, model.norm.training) == (True, True, False)
+
+
+def test_too_many_pictures_at_once_for_a_device_are_an_error_with_a_remedy(tmp_path: Path) -> None:
+    class Greedy(nn.Module):
+        def forward(self, _images: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError("tried to allocate 80 GiB")
+
+    paths = [tmp_path / name for name in write_pictures(tmp_path, 3)]
+    with pytest.raises(NoisetteError, match=r"3 pictures at once are too many .* 80 GiB\); use a smaller batch size"):
+        extract_features(paths, Greedy(), device="cpu")
+
+
+def test_a_timm_model_is_prepared_for_as_timm_does(tmp_path: Path) -> None:
+    model = import_timm().create_model("vit_tiny_patch16_224", pretrained=False).eval()
+    Image.new("RGB", (300, 260), "orange").save(tmp_path / "a.png")
+    found = extract_features([tmp_path / "a.png"], model, device="cpu")
+    orange = torch.tensor([255, 165, 0]).view(1, 3, 1, 1) / 255
+    images = ((orange - 0.5) / 0.5).expand(1, 3, 224, 224)  # its own mean and deviation, not ImageNet's
+    with torch.inference_mode():
+        expected = model.forward_head(model.forward_features(images), pre_logits=True)
+    np.testing.assert_allclose(found.features, expected.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_workers_that_are_started_anew_find_a_transform_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "helper_of_net.py").write_text("SIDE = 6\n", encoding="utf-8")
+    (tmp_path / "own_net_spawned.py").write_text(
+        "from torch import nn\nfrom helper_of_net import SIDE\n"
+        "from noisette.features.transforms import image_tensor\n\n"
+        "def shrink(picture):\n    return image_tensor(picture.resize((SIDE, SIDE)))\n\n"
+        "def make():\n    return nn.Flatten(), shrink\n\n"
+        "def make_unpicklable():\n    return nn.Flatten(), lambda picture: shrink(picture)\n",
+        encoding="utf-8",
+    )
+    names = write_pictures(tmp_path / "pictures", 4)
+    (tmp_path / "main.py").write_text(
+        "import sys, torch\nfrom noisette import extract_features\n\n"
+        "if __name__ == '__main__':\n    torch.multiprocessing.set_start_method('spawn')\n"
+        f"    paths = [{str(tmp_path / 'pictures')!r} + '/' + name for name in {names!r}]\n"
+        f"    net = {str(tmp_path / 'own_net_spawned.py')!r}\n"
+        "    print(extract_features(paths, net + ':make', num_workers=1, batch_size=2).features.shape)\n"
+        "    extract_features(paths, net + ':make_unpicklable', num_workers=1)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, tmp_path / "main.py"], capture_output=True, text=True, check=False)
+    assert done.stdout == "(4, 108)\n", done.stderr
+    assert "InvalidInputError: the transform cannot be given to other processes" in done.stderr
 
 
 def test_no_pictures_give_no_rows() -> None:
@@ -133,11 +219,13 @@ def test_a_transform_that_fails_on_a_picture_makes_it_a_bad_one(tmp_path: Path) 
     assert found.bad.rows[0].detail == "RuntimeError: too small for me"
 
 
-def test_shapes_that_differ_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_shapes_that_differ_are_refused(num_workers: int, tmp_path: Path) -> None:
     for side in (5, 6):
         Image.new("RGB", (side, side)).save(tmp_path / f"{side}.png")
-    with pytest.raises(ShapeError, match=r"got \(3, 5, 5\) and \(3, 6, 6\); resize and crop in it"):
-        extract_features([tmp_path / "5.png", tmp_path / "6.png"], nn.Flatten(), transform=image_tensor)
+    paths = [tmp_path / "5.png", tmp_path / "6.png"]
+    with pytest.raises(ShapeError, match=r"^the transform .* got \(3, 5, 5\) and \(3, 6, 6\); resize and crop in it$"):
+        extract_features(paths, nn.Flatten(), transform=image_tensor, num_workers=num_workers)
 
 
 def test_one_picture_several_times_in_a_row_is_decoded_once(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from noisette.errors import InvalidInputError
@@ -66,4 +66,4 @@ def _user_backbone(name: str, image_size: int | None) -> Backbone:
     if transform is not None and image_size is not None:
         raise InvalidInputError("`image_size` must not be given where the model comes with a transform of its own")
     found = transform if transform is not None else ImageTransform(size=image_size or 224)
-    return module_backbone(model, found, name=name.rpartition("/")[2])
+    return module_backbone(model, found, name=PurePath(name).name)

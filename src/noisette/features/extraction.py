@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from noisette.errors import InvalidInputError
+from noisette.errors import InvalidInputError, NoisetteError
 from noisette.features.backbone import Backbone
 from noisette.features.loading import LoadedBatch, PictureBatches, PictureItem, PictureNote, Unusual, load_batches
 from noisette.features.penultimate import PenultimateFeatures
@@ -87,13 +87,27 @@ class Extractor:
         if finite.all():
             return FeatureBlock(batch.size, batch.places, features, batch.notes)
         notes = [
-            PictureNote(batch.places[row], "features not finite", "the network gives NaN or infinity", True)
+            PictureNote(batch.places[row], "features not finite", self._why_not_finite, True)
             for row in np.flatnonzero(~finite).tolist()
         ]
         places = [batch.places[row] for row in np.flatnonzero(finite).tolist()]
         return FeatureBlock(batch.size, places, features[finite], [*batch.notes, *notes])
 
+    @property
+    def _why_not_finite(self) -> str:
+        reason = "the network gives NaN or infinity"
+        return f"{reason}; precision bfloat16 or float32 may help" if self.precision == "float16" else reason
+
     def _features(self, pixels: Tensor) -> Float32Array:
+        try:
+            return self._forward(pixels)
+        except torch.OutOfMemoryError as error:
+            raise NoisetteError(
+                f"{len(pixels)} pictures at once are too many for the memory of {self.device} "
+                f"({str(error).splitlines()[0]}); use a smaller batch size (--batch-size)"
+            ) from error
+
+    def _forward(self, pixels: Tensor) -> Float32Array:
         with torch.inference_mode(), _arithmetic(self.device, self.precision):
             images = pixels.to(self.device, non_blocking=True)
             found: Float32Array = self._model(images).float().cpu().numpy()
@@ -123,7 +137,8 @@ def _arithmetic(device: torch.device, precision: str) -> Iterator[None]:
         if precision in _TYPES:
             stack.enter_context(torch.autocast(device.type, dtype=_TYPES[precision]))
         if device.type == "cuda":
-            stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
+            flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+            stack.enter_context(torch.backends.cudnn.flags(**flags))
         yield
 
 

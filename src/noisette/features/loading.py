@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,18 +11,18 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from noisette.data.images import BadImageError, DecodedImage, decode_image, read_image
-from noisette.errors import NoisetteError, ShapeError
+from noisette.errors import InvalidInputError, NoisetteError, ShapeError
 from noisette.features.transforms import Transform
 
 Unusual = Literal["convert", "skip"]
 """What becomes of pictures that need a conversion (CMYK, 16 bits, EXIF-rotated, animated)."""
 
 _PREFETCH = 2
+_DIED = re.compile("exited unexpectedly|is killed by signal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,18 @@ class LoadedBatch:
         places: G ascending places in the task.
         pixels: (G, 3, H, W); None without any.
         notes: about the others, and about conversions.
+        error: what ends the work, whichever picture is next; it travels from a worker as it is.
     """
 
     size: int
     places: list[int]
     pixels: Tensor | None
     notes: list[PictureNote]
+    error: NoisetteError | None = None
 
 
-PictureItem: TypeAlias = str | Image.Image
-"""A uri (or path), or a picture that is in memory already."""
+PictureItem: TypeAlias = str | DecodedImage | BadImageError
+"""A uri (or path); a picture that is decoded already; or what is wrong with one."""
 
 
 class PictureBatches(Dataset[LoadedBatch]):
@@ -62,6 +66,12 @@ class PictureBatches(Dataset[LoadedBatch]):
 
     def __getitem__(self, items: Sequence[PictureItem]) -> LoadedBatch:
         """Load the pictures of a task; one that comes several times in a row is decoded once."""
+        try:
+            return self._batch(items)
+        except NoisetteError as error:  # raised in a worker, it would arrive as a text with a traceback in it
+            return LoadedBatch(len(items), [], None, [], error)
+
+    def _batch(self, items: Sequence[PictureItem]) -> LoadedBatch:
         tensors: list[Tensor] = []
         places: list[int] = []
         notes: list[PictureNote] = []
@@ -95,7 +105,9 @@ class PictureBatches(Dataset[LoadedBatch]):
     def _decode(self, item: PictureItem) -> DecodedImage:
         if isinstance(item, str):
             return decode_image(read_image(self.root, item), at_least=self.min_side)
-        return DecodedImage(item.convert("RGB"))
+        if isinstance(item, BadImageError):
+            raise item
+        return item
 
 
 def load_batches(
@@ -104,8 +116,11 @@ def load_batches(
     """Yield a loaded batch for each task, in order; with workers, a few tasks ahead of the one that is asked for.
 
     Raises:
-        NoisetteError: a worker process died.
+        NoisetteError: a worker process died, or something is wrong with more than one picture.
+        InvalidInputError: the transform cannot be given to worker processes on this system.
     """
+    if num_workers:
+        _check_picklable(batches)
     loader: DataLoader[LoadedBatch] = DataLoader(
         batches,
         batch_size=None,
@@ -117,13 +132,29 @@ def load_batches(
         generator=torch.Generator(),  # else it draws from the global one
     )
     try:
-        yield from loader
+        for batch in loader:
+            if batch.error is not None:
+                raise batch.error
+            yield batch
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not _DIED.search(str(error)):
             raise
         raise NoisetteError(
             f"a process that loads pictures died ({error}); it may have run out of memory: use fewer workers or a "
             "smaller batch"
+        ) from error
+
+
+def _check_picklable(batches: PictureBatches) -> None:
+    """Check what a process that is started anew (not forked) is given."""
+    if torch.multiprocessing.get_start_method() == "fork":
+        return
+    try:
+        pickle.dumps(batches)
+    except Exception as error:
+        raise InvalidInputError(
+            f"the transform cannot be given to other processes ({error}); define it at the top level of a module, or "
+            "use `num_workers` 0 (--num-workers 0)"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, final
 
 from torch import Tensor, nn
@@ -56,7 +57,10 @@ class PenultimateFeatures(nn.Module):
         return features.mean(dim=1) if features.ndim == 3 else features.flatten(1)
 
     def _is_timm(self) -> bool:
-        return self._layer is None and hasattr(self.model, "forward_features") and hasattr(self.model, "forward_head")
+        head = getattr(self.model, "forward_head", None)
+        if self._layer is not None or head is None or not hasattr(self.model, "forward_features"):
+            return False
+        return "pre_logits" in inspect.signature(head).parameters
 
     def _from_timm(self, images: Tensor) -> Tensor:
         model: Any = self.model

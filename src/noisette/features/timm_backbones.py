@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,25 +30,28 @@ def timm_backbone(name: str, weights: str | Path | None, image_size: int | None)
     name = name.removeprefix("timm/")
     _check_name(timm, name)
     model = _create(timm, name, weights, image_size)
+    return Backbone(name=name, model=model, **timm_preparation(model, image_size))
+
+
+def timm_preparation(model: nn.Module, image_size: int | None = None) -> dict[str, Any]:
+    """Give the attributes of a `Backbone` that say how pictures are prepared for a timm model."""
+    timm = import_timm()
     config = timm.data.resolve_model_data_config(model)
     if image_size is not None:
         config["input_size"] = (3, image_size, image_size)
     transform = timm.data.create_transform(**config, is_training=False, normalize=False)
-    side = max(config["input_size"][1:]) / config["crop_pct"]
-    return Backbone(
-        name=name,
-        model=model,
-        transform=partial(_apply, transform, config["crop_mode"] == "center"),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        min_side=2 * round(side),
-        settings={key: str(config[key]) for key in ("input_size", "interpolation", "crop_pct", "crop_mode")},
-    )
+    return {
+        "transform": partial(_apply, transform, config["crop_mode"] == "center"),
+        "mean": tuple(config["mean"]),
+        "std": tuple(config["std"]),
+        "min_side": 2 * round(max(config["input_size"][1:]) / config["crop_pct"]),
+        "settings": {key: str(config[key]) for key in ("input_size", "interpolation", "crop_pct", "crop_mode")},
+    }
 
 
 def _check_name(timm: Any, name: str) -> None:
     known = name.split(".")[0]
-    if name.startswith("hf-hub:") or timm.is_model(known):
+    if name.startswith(("hf-hub:", "hf_hub:", "local-dir:")) or timm.is_model(known):
         return
     similar = timm.list_models(f"*{known}*")[:5]
     hint = f"; did you mean {', '.join(similar)}?" if similar else "; `timm.list_models()` lists them"
@@ -64,9 +68,17 @@ def _create(timm: Any, name: str, weights: str | Path | None, image_size: int | 
         model = _try_create(timm, name, weights, {})
     if weights is not None:
         classifier = model.pretrained_cfg.get("classifier") or ()
-        load_weights(model, weights, not_needed=(classifier,) if isinstance(classifier, str) else classifier)
+        names = (classifier,) if isinstance(classifier, str) else classifier
+        load_weights(model, weights, not_needed=names, convert=partial(_converted, model))
     module: nn.Module = model
     return module
+
+
+def _converted(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Do what timm does with a checkpoint of its own: old names, position embeddings of another size."""
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    found: dict[str, Tensor] = state if convert is None else convert(state, model)
+    return found
 
 
 def _try_create(timm: Any, name: str, weights: str | Path | None, options: dict[str, Any]) -> Any:

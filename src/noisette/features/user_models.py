@@ -69,13 +69,22 @@ def _import(place: str) -> ModuleType:
 
 
 def _load(path: Path) -> ModuleType:
-    """Run a file as a module of its own name, so that worker processes find what it defines."""
+    """Run a file as a module of its own name.
+
+    Its folder goes on the search path: it may import its neighbours, and worker processes find what it defines.
+    """
     if not path.is_file():
         raise DataFileError(path, "does not exist; check the path")
+    path = path.resolve()
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) != str(path):
+        raise DataFileError(path, f"has the name of a module that is imported already ({path.stem}); rename the file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise DataFileError(path, "is no Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,33 @@ from torch import Tensor, nn
 
 from noisette.errors import DataFileError
 
-_WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_state_dict")
+_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state_dict")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.")
 _SHOWN = 5
 
 
-def load_weights(model: nn.Module, path: str | Path, *, not_needed: Collection[str] = ()) -> None:
+def load_weights(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    not_needed: Collection[str] = (),
+    convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
+) -> None:
     """Load weights into `model`, in place.
 
     Args:
         model: the network.
         path: ``.safetensors``, or a torch file, which is read with ``weights_only=True``; the weights may lie under
-            "state_dict" or "model", and their names may begin with "module." or "model.".
+            "state_dict" or "model" (averaged ones under "state_dict_ema" come first), and their names may begin with
+            "module." or "model.".
+        convert: what makes weights of other versions or sizes fit, where the architecture has such a function.
         not_needed: names (of modules) whose weights in the file may be left over, such as a classifier's.
 
     Raises:
         DataFileError: the file cannot be read without unpickling, or its weights do not fit.
     """
     state = _without_prefix(_read(Path(path)), model.state_dict())
+    state = state if convert is None else convert(state)
     wanted = model.state_dict()
     missing = sorted(wanted.keys() - state.keys())
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
@@ -59,10 +68,10 @@ def _read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # pickle.UnpicklingError and whatever a damaged file provokes
         reason = "cannot be read without running code that it holds; save its state_dict() alone, as .safetensors"
         raise DataFileError(path, reason) from error
-    for name in _WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
-            found = found[name]
-    state = {str(key): value for key, value in found.items() if isinstance(value, Tensor)} if found else {}
+    inner = [found[name] for name in _WRAPPERS if isinstance(found, Mapping) and isinstance(found.get(name), Mapping)]
+    found = inner[0] if inner else found
+    items = found.items() if isinstance(found, Mapping) else ()
+    state = {str(key): value for key, value in items if isinstance(value, Tensor)}
     if not state:
         raise DataFileError(path, "holds no weights; save the model's state_dict()")
     return state
