@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from noisette.data.datasets import read_huggingface
 from noisette.data.exports import ExportSamples, arrow_rows, shards
+from noisette.types import BadRows
 from tests.data.exports.conftest import CLASS_NAMES, pixels_of, write
+from tests.data.exports.readers import labels_read, labels_written
 
 datasets = pytest.importorskip("datasets")
 
@@ -28,12 +31,17 @@ def test_load_from_disk_opens_it(samples: ExportSamples, tmp_path: Path, monkeyp
     assert isinstance(train.features["image"], datasets.Image)
     assert train.features["label"].names == list(CLASS_NAMES)
     assert train["label"][:] == [0, 0, 0, 2, 3, 0]
-    assert train["given_label"][:] == [0, 0, 1, 2, 3, 0]
+    assert train["original_label"][:] == [0, 0, 1, 2, 3, 0]
     assert train["label_quality"][:] == [0.5, 1.0, 0.1, None, 0.25, 0.5]
     assert train["sample_weight"][:] == [0.5, 1.0, 0.9, 1.0, 0.25, 0.5]
     assert train["key"][:] == [samples.keys[row] for row in samples.splits["train"]]
     np.testing.assert_array_equal(np.asarray(train[2]["image"]), pixels_of(3))
     assert train.filter(lambda row: row["label"] == 2, num_proc=None, load_from_cache_file=False).num_rows == 1
+
+
+def test_our_own_reader_reads_the_final_labels(samples: ExportSamples, tmp_path: Path) -> None:
+    write(samples, "huggingface", tmp_path / "out")
+    assert labels_read(read_huggingface(tmp_path / "out", BadRows(on_error="stop"))) == labels_written(samples)
 
 
 def test_what_is_written_is_what_the_package_would_write(samples: ExportSamples, tmp_path: Path) -> None:

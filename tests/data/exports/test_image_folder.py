@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from noisette.data.datasets import read_image_folder
 from noisette.data.exports import ExportSamples, Link
+from noisette.data.exports import image_folder as image_folder_module
+from noisette.data.exports.names import distinct
 from noisette.data.exports.pictures import FOLDER_ENDINGS
 from noisette.errors import InvalidInputError
+from noisette.types import BadRows
 from tests.data.exports.conftest import pixels_of, write
+from tests.data.exports.readers import labels_read, labels_written
+
+LINKS: tuple[Link, ...] = ("copy", "hard", "sym")
 
 
 def image_folder(root: Path) -> list[tuple[str, str]]:
@@ -26,7 +33,7 @@ def image_folder(root: Path) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("link", ["copy", "hard", "sym"])
+@pytest.mark.parametrize("link", LINKS)
 def test_torchvision_finds_every_picture_under_its_class(samples: ExportSamples, tmp_path: Path, link: Link) -> None:
     facts = write(samples, "imagefolder", tmp_path / "out", link)
     apple, small_apple = facts.folders["Apple"], facts.folders["apple"]
@@ -45,6 +52,49 @@ def test_torchvision_finds_every_picture_under_its_class(samples: ExportSamples,
     assert image_folder(tmp_path / "out" / "test") == sorted([(apple, "batch.bin_0.png"), ("zebra", "noending.png")])
     with Image.open(tmp_path / "out" / "train" / "zebra" / "2.png") as picture:
         np.testing.assert_array_equal(np.asarray(picture), pixels_of(1))
+
+
+def test_our_own_reader_reads_the_final_labels(samples: ExportSamples, tmp_path: Path) -> None:
+    facts = write(samples, "imagefolder", tmp_path / "out")
+    found = read_image_folder(tmp_path / "out", BadRows(on_error="stop"))
+    assert labels_read(found, facts.folders) == labels_written(samples)
+
+
+def test_names_are_made_for_one_class_at_a_time(
+    samples: ExportSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def told_apart(names: list[str], keys: list[str]) -> list[str]:
+        asked.append(keys)
+        return distinct(names, keys)
+
+    monkeypatch.setattr(image_folder_module, "distinct", told_apart)
+    monkeypatch.setattr(image_folder_module, "BLOCK_SAMPLES", 1)
+    mixed = replace(samples, splits={"train": np.array([7, 5, 1, 4, 0, 3])})
+    write(mixed, "imagefolder", tmp_path / "mixed")
+    assert asked == [[samples.keys[row] for row in rows] for rows in ([7, 1, 0, 3], [4], [5])]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no handle to flush a folder with")
+def test_what_a_block_put_is_flushed_with_its_folders(
+    samples: ExportSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    flush = os.fsync
+
+    def count(number: int) -> None:
+        flushed.append(os.fstat(number).st_ino)
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", count)
+    for link in LINKS:
+        flushed.clear()
+        write(samples, "imagefolder", tmp_path / link, link)
+        folders = [tmp_path / link, *(path for path in (tmp_path / link).rglob("*") if path.is_dir())]
+        assert {path.stat().st_ino for path in folders} <= set(flushed)
+        copies = [path for path in (tmp_path / link).rglob("*.*g") if link == "copy" and path.is_file()]
+        assert {path.stat().st_ino for path in copies} <= set(flushed)
 
 
 def test_the_digits_that_tell_two_names_apart_follow_from_the_keys(samples: ExportSamples, tmp_path: Path) -> None:

@@ -23,12 +23,18 @@ def test_datasets_reads_pictures_and_class_names(samples: ExportSamples, tmp_pat
         assert isinstance(train.features["image"], datasets.Image)
         assert train.features["label"].names == list(CLASS_NAMES)
         assert train["label"][:] == [0, 0, 0, 2, 3, 0]
-        assert train["given_label"][:] == [0, 0, 1, 2, 3, 0]
+        assert train["original_label"][:] == [0, 0, 1, 2, 3, 0]
         assert train["label_quality"][:] == [0.5, 1.0, 0.1, None, 0.25, 0.5]
         assert train["sample_weight"][:] == [0.5, 1.0, 0.9, 1.0, 0.25, 0.5]
         assert train["key"][-1] == "shard.tar/one.jpg"
         np.testing.assert_array_equal(np.asarray(train[2]["image"]), pixels_of(3))
         assert found["test"][1]["image"].format == "PNG"  # raw pixels
+
+
+def test_no_column_but_label_is_called_like_one_to_train_on(samples: ExportSamples, tmp_path: Path) -> None:
+    write(samples, "parquet", tmp_path / "out")
+    names = pq.read_schema(tmp_path / "out" / "train-00000-of-00001.parquet").names
+    assert names == ["image", "label", "key", "original_label", "label_quality", "sample_weight"]
 
 
 def test_row_groups_and_shards_are_bounded(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,13 @@ def test_a_picture_to_link_to_is_looked_at(tmp_path: Path) -> None:
     for name, kind in (("empty", "empty file"), ("no", "missing file"), (".", "unreadable file"), ("\0", "unreadable")):
         with pytest.raises(BadImageError, match=kind):
             find_picture(tmp_path, name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadImageError, match="unreadable file"):
+        find_picture(tmp_path, "pipe")
 
 
 def test_what_is_no_picture_has_no_file() -> None:

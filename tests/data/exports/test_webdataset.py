@@ -13,6 +13,7 @@ from noisette.data.exports import ExportSamples, shards
 from noisette.data.images import read_image
 from noisette.types import BadRows
 from tests.data.exports.conftest import CLASS_NAMES, pixels_of, write
+from tests.data.exports.readers import labels_read, labels_written
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -30,7 +31,7 @@ def test_a_sample_is_a_picture_a_class_and_the_rest(samples: ExportSamples, tmp_
         "split": "train",
         "label": 0,
         "class_name": "zebra",
-        "given_label": 1,
+        "original_label": 1,
         "label_quality": 0.1,
         "sample_weight": 0.9,
     }
@@ -65,5 +66,8 @@ def test_our_own_reader_reads_it_back(samples: ExportSamples, tmp_path: Path) ->
     read = sorted(found.samples, key=lambda sample: (sample.split, sample.key), reverse=True)
     labels = {split: [s.given_label for s in read if s.split == split][::-1] for split in ("train", "test")}
     assert labels == {split: samples.labels[rows].tolist() for split, rows in samples.splits.items()}
+    for label_field in (None, "label"):
+        again = read_webdataset(tmp_path / "out", bad_rows, class_names=CLASS_NAMES, label_field=label_field)
+        assert labels_read(again) == labels_written(samples)
     first = next(sample for sample in read if sample.key.endswith("train-000000.tar/000000000.png"))
     assert read_image(tmp_path / "out", first.uri) == (samples.root / "zebra" / "1.png").read_bytes()

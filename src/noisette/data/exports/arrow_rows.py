@@ -25,7 +25,7 @@ def features(samples: ExportSamples) -> dict[str, object]:
         "image": {"_type": "Image"},
         "label": label,
         "key": {"dtype": "string", "_type": "Value"},
-        "given_label": label,
+        "original_label": label,
         "label_quality": number,
         "sample_weight": number,
     }
@@ -39,7 +39,7 @@ def schema(samples: ExportSamples) -> pa.Schema:
             ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
             ("label", pa.int64()),
             ("key", pa.string()),
-            ("given_label", pa.int64()),
+            ("original_label", pa.int64()),
             ("label_quality", pa.float64()),
             ("sample_weight", pa.float64()),
         ],

@@ -6,23 +6,25 @@ import csv
 import math
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 from noisette.data.exports.journal import Failure, Shard
 from noisette.data.exports.names import split_names
-from noisette.data.exports.pictures import check_place, is_own_file
+from noisette.data.exports.pictures import check_place, find_picture, is_own_file
 from noisette.data.exports.records import ExportFacts, ExportJob
 from noisette.data.images import BadImageError, shown
 from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
 
-_HEADER = ("path", "given_label", "label", "sample_weight", "label_quality", "split")
-_REPORT_EVERY = 65536
+_HEADER = ("path", "original_label", "label", "sample_weight", "label_quality", "split")
+_REPORT_EVERY = 4096
 
 
 def write_file_list(job: ExportJob) -> ExportFacts:
     """Write ``<split>.txt`` (path, tab, class id) and ``<split>.csv`` (paths, labels by name, weight, quality).
 
-    Paths are relative to the root of the data set, so the lists are the same wherever that lies.
+    Paths are relative to the root of the data set, so the lists are the same wherever that lies. Of each picture the
+    first bytes are read, no more.
 
     Raises:
         InvalidInputError: a picture is no file of its own, so that no path leads to it.
@@ -59,7 +61,7 @@ def _write_split(job: ExportJob, split: str, name: str, done: Iterator[int]) -> 
             if (number := next(done)) % _REPORT_EVERY == 0:
                 job.progress("export", number, samples.num_rows)
             try:
-                path = _checked_path(samples.uris[row])
+                path = _checked_path(samples.root, samples.uris[row])
             except BadImageError as error:
                 failure = Failure(samples.keys[row], error.kind, error.detail)
                 failures.append(failure)
@@ -68,13 +70,17 @@ def _write_split(job: ExportJob, split: str, name: str, done: Iterator[int]) -> 
             text.write(f"{path}\t{samples.labels[row]}\n")
             writer.writerow((path, *_cells(job, row), split))
             written += 1
-    return Shard(split, samples.splits[split].size, written, f"{name}.txt", tuple(failures))
+    if not written:
+        for ending in ("txt", "csv"):
+            (job.folder / f"{name}.{ending}").unlink()
+    return Shard(split, samples.splits[split].size, written, f"{name}.txt" if written else "", tuple(failures))
 
 
-def _checked_path(uri: str) -> str:
+def _checked_path(root: Path, uri: str) -> str:
     check_place(uri)
     if any(mark in uri for mark in "\t\n\r"):
         raise BadImageError("tab or line break in the path", repr(uri))
+    find_picture(root, uri)
     return uri
 
 

@@ -19,7 +19,7 @@ from noisette.files import atomic_open
 
 
 def write_huggingface(job: ExportJob) -> ExportFacts:
-    """Write a `DatasetDict`: a folder a split, with columns image, label, key, given_label, quality and weight.
+    """Write a `DatasetDict`: a folder a split, with columns image, label, key, original_label, quality and weight.
 
     The package `datasets` would write the whole first to a cache, and give a fingerprint of the hour.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from noisette.data.exports.links import PictureFiles
 from noisette.data.exports.names import distinct, file_stems, safe_names, split_names
 from noisette.data.exports.pictures import FOLDER_ENDINGS, Picture, check_place, find_picture, is_own_file, read_picture
-from noisette.data.exports.records import ExportFacts, ExportJob
+from noisette.data.exports.records import ExportFacts, ExportJob, ExportSamples
 from noisette.data.exports.shards import Entry, num_written, write_shards
+from noisette.types import IntArray
 
 BLOCK_SAMPLES = 1_000
 BLOCK_BYTES = 256 << 20
@@ -24,11 +25,12 @@ def write_image_folder(job: ExportJob) -> ExportFacts:
 
     Files are links or copies, as `job.link` says; pictures that are no files of their own are always written anew.
     """
+    job = _class_by_class(job)
     names = split_names(job.samples.splits)
     folders = safe_names(job.samples.class_names)
     files = PictureFiles(job.folder, job.link)
     for split, name in names.items():
-        writer = _SplitWriter(job, files, name, folders, _stems(job, split, folders))
+        writer = _SplitWriter(job, files, name, folders, _Stems(job.samples, split))
         write_shards(
             job,
             split,
@@ -51,7 +53,7 @@ class _SplitWriter:
     files: PictureFiles
     split_name: str
     folders: Sequence[str]
-    stems: Sequence[str]
+    stems: _Stems
 
     def fetch(self, row: int) -> Picture:
         """Read a picture, or only look at it where it will be linked to."""
@@ -65,19 +67,41 @@ class _SplitWriter:
         """Write or link a block of pictures, and flush them to the disk."""
         for place, row, picture in entries:
             label = int(self.job.samples.labels[row])
-            name = self.stems[place] + _ending(self.job.samples.keys[row], picture)
+            name = self.stems.of(place) + _ending(self.job.samples.keys[row], picture)
             self.files.put(folder / self.split_name / self.folders[label] / name, picture)
         self.files.flush()
 
 
-def _stems(job: ExportJob, split: str, folders: Sequence[str]) -> list[str]:
-    """Give the file name of every row of a split without ending; no two in one class folder are alike."""
-    samples, rows = job.samples, job.samples.splits[split]
-    keys = [samples.keys[row] for row in rows]
-    given = [(split, samples.class_names[label]) for label in samples.given_labels[rows]]
-    places = [f"{folders[label]}/" for label in samples.labels[rows]]
-    stems = [place + stem for place, stem in zip(places, file_stems(keys, given), strict=True)]
-    return [stem.rpartition("/")[2] for stem in distinct(stems, keys)]
+class _Stems:
+    """File names of a split without ending, made one class folder at a time, so that few are held; rows come by class.
+
+    No two in one class folder are alike.
+    """
+
+    def __init__(self, samples: ExportSamples, split: str) -> None:
+        self._samples, self._split = samples, split
+        self._labels = samples.labels[samples.splits[split]]
+        self._start, self._stems = 0, list[str]()
+
+    def of(self, place: int) -> str:
+        """Give the name of the sample at this place of the split."""
+        if not self._start <= place < self._start + len(self._stems):
+            start, end = (int(np.searchsorted(self._labels, self._labels[place], side)) for side in ("left", "right"))
+            self._start, self._stems = start, self._names(self._samples.splits[self._split][start:end])
+        return self._stems[place - self._start]
+
+    def _names(self, rows: IntArray) -> list[str]:
+        samples = self._samples
+        keys = [samples.keys[row] for row in rows]
+        given = [(self._split, samples.class_names[label]) for label in samples.given_labels[rows]]
+        return distinct(file_stems(keys, given), keys)
+
+
+def _class_by_class(job: ExportJob) -> ExportJob:
+    """Give the job with the rows of each split in the order of their classes."""
+    labels = job.samples.labels
+    splits = {split: rows[np.argsort(labels[rows], kind="stable")] for split, rows in job.samples.splits.items()}
+    return replace(job, samples=replace(job.samples, splits=splits))
 
 
 def _ending(key: str, picture: Picture) -> str:

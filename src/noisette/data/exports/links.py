@@ -24,32 +24,44 @@ class PictureFiles:
     def __init__(self, folder: Path, link: Link) -> None:
         self._link = link
         self._temporary = folder / _TEMPORARY
+        self._folder = folder
         self._made: set[Path] = set()
+        self._copies: list[Path] = []
+        self._touched: set[Path] = set()
 
     def put(self, path: Path, picture: Picture) -> None:
         """Make the file or link `path`; one that is there already, left by a stopped export, goes."""
         if path.parent not in self._made:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(path.parent)
+        self._touched.add(path.parent)
         if self._link == "copy" or picture.source is None:
             self._copy(path, picture.data)
         else:
             self._make_link(path, picture.source)
 
     def flush(self) -> None:
-        """Have the system bring to the disk what was put since the last time."""
-        if hasattr(os, "sync"):
-            os.sync()  # one call for a thousand files; a flush of each would take longer than writing them
+        """Bring to the disk what was put since the last time: the copies, then the folders with their names."""
+        for path in self._copies:  # only now: most have reached the disk by themselves meanwhile
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        if os.name == "posix":  # Windows has no handle to flush a folder with
+            for folder in sorted(set().union(*map(self._up_from, self._touched))):
+                _flush_folder(folder)
+        self._copies.clear()
+        self._touched.clear()
+
+    def _up_from(self, folder: Path) -> list[Path]:
+        """Give a folder and those that hold it, as far as the export: they may be new too."""
+        return [folder, *(above for above in folder.parents if above.is_relative_to(self._folder))]
 
     def _copy(self, path: Path, data: bytes) -> None:
         # Never open what is there: it may be a hard link to the source. "x" refuses to.
         self._temporary.unlink(missing_ok=True)
         with self._temporary.open("xb") as file:
             file.write(data)
-            if not hasattr(os, "sync"):
-                file.flush()
-                os.fsync(file.fileno())
         self._temporary.replace(path)
+        self._copies.append(path)
 
     def _make_link(self, path: Path, source: Path) -> None:
         path.unlink(missing_ok=True)
@@ -60,6 +72,14 @@ class PictureFiles:
                 path.symlink_to(source.absolute())
         except OSError as error:
             raise _link_error(self._link, source, error) from error
+
+
+def _flush_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _link_error(link: Link, source: Path, error: OSError) -> InvalidInputError:

@@ -14,12 +14,12 @@ from noisette.data.exports.numbered import rename, write_numbered
 from noisette.data.exports.records import ExportFacts, ExportJob, ExportSamples
 from noisette.data.exports.shards import Entry
 
-_COUNTED = ["label", "given_label", "label_quality", "sample_weight"]
+_COUNTED = ["label", "original_label", "label_quality", "sample_weight"]
 """Columns with least and greatest value a row group; of pictures they would be pictures."""
 
 
 def write_parquet(job: ExportJob) -> ExportFacts:
-    """Write ``<split>-00000-of-0000N.parquet`` with columns image, label, key, given_label, quality and weight."""
+    """Write ``<split>-00000-of-0000N.parquet`` with columns image, label, key, original_label, quality and weight."""
     names, shards = split_names(job.samples.splits), list[tuple[str, str]]()
     for split, name in names.items():
         shards += write_numbered(job, split, f"{name}-", ".parquet", partial(_write_shard, job.samples))
@@ -33,7 +33,7 @@ def _write_shard(samples: ExportSamples, path: Path, entries: Iterator[Entry]) -
         schema(samples),
         compression="zstd",
         compression_level=1,
-        use_dictionary=["label", "given_label"],
+        use_dictionary=["label", "original_label"],
         write_statistics=_COUNTED,
     ) as writer:
         for batch in iter_batches(samples, entries):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -74,7 +75,9 @@ def find_picture(root: Path, uri: str) -> Picture:
     """
     path = root / uri
     try:
-        with path.open("rb") as file:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would be to wait for ever
+            raise BadImageError("unreadable file", "it is a folder, a pipe or a device")
+        with path.open("rb", buffering=0) as file:
             start = file.read(16)
     except FileNotFoundError:
         raise BadImageError("missing file") from None

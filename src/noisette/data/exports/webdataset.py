@@ -58,7 +58,7 @@ def _fields(samples: ExportSamples, split: str, row: int) -> bytes:
         "split": split,
         "label": int(samples.labels[row]),
         "class_name": samples.class_names[int(samples.labels[row])],
-        "given_label": int(samples.given_labels[row]),
+        "original_label": int(samples.given_labels[row]),
         "label_quality": None if math.isnan(quality) else quality,
         "sample_weight": float(samples.sample_weight[row]),
     }
