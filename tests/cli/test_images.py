@@ -106,6 +106,21 @@ def test_run_stops_where_a_third_is_broken_and_says_why(tmp_path: Path) -> None:
     assert not (root / "report").exists()
 
 
+def test_options_are_kept_once_they_work_and_go_with_their_backbone(pictures: Pictures, tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    noisette("init", root, "--images", pictures.root)
+    assert noisette("embed", "-w", root, "--backbone", "resnt50x").exit_code == 1
+    assert noisette("embed", "-w", root, "--layer", "nothing", "--backbone", "torch.nn:Flatten").exit_code == 1
+    assert open_workspace(root).settings.embed.backbone == "resnet50.a1_in1k"
+    done = noisette("embed", "-w", root, "--backbone", "torch.nn:Flatten", "--layer", "output", "--image-size", "4")
+    assert done.exit_code == 0, done.output
+    kept = open_workspace(root).settings.embed
+    assert (kept.backbone, kept.layer, kept.image_size) == ("torch.nn:Flatten", "output", 4)
+    assert noisette("embed", "-w", root, "--backbone", "pixels:4").exit_code == 0
+    kept = open_workspace(root).settings.embed
+    assert (kept.backbone, kept.layer, kept.image_size) == ("pixels:4", "", 0)
+
+
 def test_an_init_that_failed_can_be_mended_and_leaves_no_decisions(pictures: Pictures, tmp_path: Path) -> None:
     rows = [f"{key},{key.split('/')[0]},1\n" for key in pictures.keys]
     manifest, root = tmp_path / "m.csv", tmp_path / "w"

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from noisette.pipeline.creation.from_images import ImageSource, create_from_images
+from noisette.pipeline.settings import Settings
+from noisette.pipeline.status import workspace_status
+from noisette.pipeline.workspace import Workspace, open_workspace
 
 COLOURS = {"apple": (200, 40, 30), "leaf": (40, 180, 60), "sky": (60, 90, 210)}
 
@@ -47,3 +53,33 @@ def write_verified(path: Path, pictures: Pictures, every: int = 2) -> Path:
     rows = "".join(f"{key},{int(key not in pictures.wrong)}\n" for key in checked)
     path.write_text("key,verification_label\n" + rows, encoding="utf-8")
     return path
+
+
+SETTINGS = Settings().with_options(
+    embed={"backbone": "pixels:4", "batch_size": 8},
+    detect={"candidates": ("average", "filtering")},
+    references={"num_references": 4},
+    input={"max_bad": 0.5},
+)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Pictures:
+    return write_image_folder(tmp_path / "pictures")
+
+
+@pytest.fixture
+def images(tmp_path: Path, pictures: Pictures) -> Workspace:
+    verified = write_verified(tmp_path / "verified.csv", pictures)
+    create_from_images(tmp_path / "w", ImageSource(images=pictures.root), SETTINGS, verified=verified)
+    return open_workspace(tmp_path / "w")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Give every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def states(opened: Workspace) -> dict[str, str]:
+    """Give the state of every artifact."""
+    return {artifact.path: artifact.state for artifact in workspace_status(opened).artifacts}

@@ -34,6 +34,18 @@ def test_a_photograph_is_shrunk_and_keeps_its_shape(width: int, height: int, siz
     assert max(size) <= MAX_SIDE
 
 
+def test_it_shows_what_the_network_saw() -> None:
+    exif, turned, wide = Image.Exif(), io.BytesIO(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.new("RGB", (300, 200)).save(turned, "JPEG", exif=exif)
+    Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(wide, "PNG")
+    upright, dimmed = make_thumbnail(turned.getvalue()), make_thumbnail(wide.getvalue())
+    assert upright is not None
+    assert _open(upright.uri).size == (107, 160)
+    assert dimmed is not None
+    assert _open(dimmed.uri).getpixel((0, 0)) == (156, 156, 156)
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK", "I;16"])
 def test_every_mode_of_image(mode: str) -> None:
     buffer = io.BytesIO()

@@ -31,7 +31,7 @@ def embed(
         ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights from a file (.safetensors, .pth); else timm's pretrained ones.")
+        str | None, typer.Option(help='Weights from a file (.safetensors, .pth); "" = timm\'s pretrained ones.')
     ] = None,
     layer: Annotated[
         str | None, typer.Option(help='Features: the input of this module; "output"; else of the last layer.')
@@ -52,13 +52,15 @@ def embed(
 ) -> None:
     """Make features of pictures; stopped or killed, it goes on at the next batch. Options are kept as settings."""
     from noisette.pipeline.embed import embed as run_embed
-    from noisette.pipeline.workspace import keep_settings, open_workspace
+    from noisette.pipeline.workspace import open_workspace, with_settings
 
+    # What belongs to another backbone does not outlive it.
+    unset: dict[str, Any] = {} if backbone is None else {"weights": "", "layer": "", "image_size": 0}
     options: dict[str, Any] = {
         "backbone": None if backbone is None else _with_whole_path(backbone),
-        "weights": None if weights is None else str(weights.resolve()),
-        "layer": layer,
-        "image_size": image_size,
+        "weights": unset.get("weights") if weights is None else str(Path(weights).resolve()) if weights else "",
+        "layer": unset.get("layer") if layer is None else layer,
+        "image_size": unset.get("image_size") if image_size is None else image_size,
         "batch_size": batch_size,
         "dtype": dtype,
         "precision": precision,
@@ -67,7 +69,7 @@ def embed(
         "on_error": None if on_error is None else on_error_value(on_error),
         "max_bad": None if max_bad is None else share(max_bad),
     }
-    opened = keep_settings(open_workspace(workspace), embed=options, images={"unusual": unusual}, input=policy)
+    opened = with_settings(open_workspace(workspace), embed=options, images={"unusual": unusual}, input=policy)
     with progress_bar() as progress:
         done = run_embed(opened, progress, num_workers=num_workers, device=device, fresh=fresh)
     warn_of_pictures(done)
@@ -75,8 +77,8 @@ def embed(
 
 
 def warn_of_pictures(done: EmbedResult) -> None:
-    """Name the first pictures that were left out."""
-    for row in done.bad.rows[:_SHOWN]:
+    """Name the first pictures that were left out, the first time."""
+    for row in () if done.was_current else done.bad.rows[:_SHOWN]:
         warn(str(row))
 
 
@@ -84,10 +86,8 @@ def embed_lines(done: EmbedResult) -> list[str]:
     """Lay out what `embed` did for people."""
     state = " (nothing to do)" if done.was_current else f" ({done.resumed} of them from before)" if done.resumed else ""
     lines = [f"{done.num_rows} pictures, {done.num_features} features each by {done.backbone}: {done.path}{state}"]
-    if not done.was_current:
-        lists = f"; see {done.path / 'skipped.txt'}" if done.bad.num_bad else ""
-        lines.append(done.bad.summary() + lists)
-    return lines
+    lists = f"; see {done.path / 'skipped.txt'}" if done.bad.num_bad else ""
+    return [*lines, done.bad.summary() + lists]
 
 
 def embed_json(done: EmbedResult) -> dict[str, Any]:

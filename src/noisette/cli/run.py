@@ -24,10 +24,11 @@ def run(
 ) -> None:
     """Run every step that is stale."""
     from noisette.pipeline.run import run as run_steps
-    from noisette.pipeline.workspace import keep_settings, open_workspace
+    from noisette.pipeline.workspace import keep_settings, open_workspace, with_settings
 
     policy = {"max_bad": None if max_bad is None else share(max_bad)}
-    opened = keep_settings(open_workspace(workspace), input=policy)
+    opened = with_settings(open_workspace(workspace), input=policy)
+    keep_settings(opened)
     with progress_bar() as progress:
         done = run_steps(opened, progress, num_workers=num_workers, device=device)
     embedding = done.embedding

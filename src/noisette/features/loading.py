@@ -92,10 +92,10 @@ class PictureBatches(Dataset[LoadedBatch]):
         except BadImageError as error:
             notes.append(PictureNote(place, error.kind, error.detail, True))
             return None
-        for kind in decoded.conversions:
-            notes.append(PictureNote(place, kind, "", self.unusual == "skip"))
         if decoded.conversions and self.unusual == "skip":
+            notes.append(PictureNote(place, decoded.conversions[0], "", True))
             return None
+        notes.extend(PictureNote(place, kind, "", False) for kind in decoded.conversions)
         try:
             return self.transform(decoded.picture)
         except Exception as error:  # somebody else's code: one odd picture is no reason to end a run of days

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from noisette.features import Backbone, load_backbone
 from noisette.features.user_models import source_file
-from noisette.pipeline.provenance import about_step
+from noisette.pipeline.provenance import State, about_step, state_of
 from noisette.pipeline.workspace import Workspace
-from noisette.store import file_hash, folder_hash
+from noisette.store import file_hash, folder_hash, has_manifest
 from noisette.training import read_model_folder
 
 
@@ -36,18 +36,33 @@ def workspace_backbone(workspace: Workspace) -> Backbone:
 
 
 def about_embed(workspace: Workspace) -> dict[str, Any]:
-    """Describe what makes the features: which pictures, which backbone; files by their content, not their place."""
+    """Describe what makes the features: which pictures, which backbone; files by their content, not their place.
+
+    Weights that a user's function loads by itself are in no file that is named here: `embed` looks at them itself.
+    """
     settings = dataclasses.asdict(workspace.settings.embed) | {"unusual": workspace.settings.images.unusual}
     weights = settings.pop("weights")
     inputs = {"samples": file_hash(workspace.samples)}
     if weights:
-        inputs["weights"] = file_hash(weights)
+        inputs["weights"] = _content(Path(weights))
     folder, source = _model_folder(workspace), source_file(settings["backbone"])
     if folder is not None:
         settings["backbone"], inputs["model"] = folder.name, folder_hash(folder)
     elif source is not None:
-        settings["backbone"], inputs["source"] = settings["backbone"].rpartition("/")[2], file_hash(source)
+        settings["backbone"], inputs["source"] = PurePath(settings["backbone"]).name, _content(source)
     return about_step("embed", settings, inputs)
+
+
+def features_state(workspace: Workspace) -> tuple[State, str]:
+    """Tell whether the features are there and current, and else why not."""
+    if not has_manifest(workspace.features):
+        return "missing", ""
+    return state_of(workspace.features, about_embed(workspace))
+
+
+def _content(path: Path) -> str:
+    """Hash a file; one that is not there (a workspace that was moved) is a reason, not an error."""
+    return file_hash(path) if path.is_file() else "missing"
 
 
 def _model_folder(workspace: Workspace) -> Path | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from noisette.errors import DataFileError, InvalidInputError
 from noisette.files import atomic_open
+from noisette.pipeline.backbone import features_state
 from noisette.pipeline.descriptions import about_detection, about_scores
 from noisette.pipeline.fitting import fitted_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
@@ -80,12 +81,19 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         labelled.table.num_rows,
         int(((labelled.verification_labels >= 0) & ~labelled.is_evaluation).sum()),
         _num_issues(workspace, chosen),
-        (*labelled.notes, *notes),
+        (*_stale_note(workspace), *labelled.notes, *notes),
     )
     with atomic_open(workspace.detection) as file:
         json.dump(result.to_json() | {"settings": _used_settings(workspace)}, file, indent=2, ensure_ascii=False)
     record(workspace.detection, about_detection(workspace, names, inputs))
     return result
+
+
+def _stale_note(workspace: Workspace) -> tuple[str, ...]:
+    state, reason = features_state(workspace) if workspace.has_images else ("current", "")
+    if state == "current":
+        return ()
+    return (f"the features are {state} ({reason}); `noisette run` makes them anew",)
 
 
 def _used_settings(workspace: Workspace) -> dict[str, Any]:

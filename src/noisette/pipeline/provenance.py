@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noisette.pipeline.workspace import Workspace
-from noisette.store import ParquetTable, file_hash, folder_hash, read_about, write_about
+from noisette.store import ParquetTable, about_path, file_hash, folder_hash, read_about, write_about
 
 State = Literal["missing", "current", "stale"]
 
@@ -27,6 +27,11 @@ def is_current(path: Path, about: dict[str, Any]) -> bool:
 def record(path: Path, about: dict[str, Any]) -> None:
     """Write down what made `path`; called after `path` itself is whole, so that a killed step is not taken as done."""
     write_about(path, about)
+
+
+def forget(path: Path) -> None:
+    """Take back what is written of `path`, before it is made anew: a step that is stopped must not look done."""
+    about_path(path).unlink(missing_ok=True)
 
 
 def state_of(path: Path, about: dict[str, Any]) -> tuple[State, str]:

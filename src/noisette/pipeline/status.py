@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from noisette.pipeline.backbone import about_embed
+from noisette.pipeline.backbone import features_state
 from noisette.pipeline.descriptions import about_detection, about_fit, about_references, about_scores
 from noisette.pipeline.detect import verifiers_to_run
 from noisette.pipeline.labelled import load_labelled
@@ -43,7 +43,7 @@ def workspace_status(workspace: Workspace) -> Status:
     """Compare every artifact with what its step would make today."""
     found: list[Artifact] = []
     if workspace.has_images:
-        found.append(_look(workspace, workspace.features, about_embed(workspace)))
+        found.append(Artifact(_relative(workspace, workspace.features), *features_state(workspace)))
     if workspace.has_images and not has_manifest(workspace.features):
         found += [_missing(workspace, path) for path in (workspace.detection, workspace.report)]
     else:

@@ -158,17 +158,22 @@ def finish_workspace(workspace: Workspace) -> None:
     (workspace.root / _UNFINISHED).unlink(missing_ok=True)
 
 
-def keep_settings(workspace: Workspace, **sections: dict[str, Any]) -> Workspace:
-    """Give the workspace with some settings replaced (None leaves one as it is), and write them to `noisette.toml`.
+def with_settings(workspace: Workspace, **sections: dict[str, Any]) -> Workspace:
+    """Give the workspace with some settings replaced (None leaves one as it is); `keep_settings` writes them.
 
     Raises:
-        DataFileError: a value is impossible; the settings stay as they were.
+        DataFileError: a value is impossible.
     """
     settings = workspace.settings.with_options(**sections)
-    if settings != workspace.settings:
-        check_settings(workspace.root / SETTINGS_FILE, settings)
-        write_settings(workspace.root / SETTINGS_FILE, settings)
+    check_settings(workspace.root / SETTINGS_FILE, settings)
     return Workspace(workspace.root, settings)
+
+
+def keep_settings(workspace: Workspace) -> None:
+    """Write the settings to `noisette.toml`, where they differ from what is there."""
+    path = workspace.root / SETTINGS_FILE
+    if read_settings(path) != workspace.settings:
+        write_settings(path, workspace.settings)
 
 
 def open_workspace(path: Path | None = None) -> Workspace:

@@ -6,7 +6,9 @@ import base64
 import io
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from noisette.data.images import BadImageError, decode_image
 
 MAX_SIDE = 160
 """Longest side of a thumbnail, in pixels: sharp at twice the size of a CSS pixel in the gallery."""
@@ -24,13 +26,12 @@ class Thumbnail(NamedTuple):
 def make_thumbnail(image: bytes) -> Thumbnail | None:
     """Shrink an encoded image to at most 160 pixels a side; None if it cannot be read as an image.
 
-    Small images are stored without loss (PNG), others as JPEG. The same bytes give the same thumbnail.
+    It is decoded as the network saw it: upright, 16 bits brought down to 8, the first frame. Small images are stored
+    without loss (PNG), others as JPEG. The same bytes give the same thumbnail.
     """
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            opened.draft("RGB", (MAX_SIDE, MAX_SIDE))
-            picture = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        picture = decode_image(image, at_least=MAX_SIDE).picture
+    except BadImageError:
         return None
     is_tiny = max(picture.size) <= _PIXEL_ART
     picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)

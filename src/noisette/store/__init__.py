@@ -1,9 +1,9 @@
 """Our own files: feature tables, samples, scores and provenance on disk, and the review database."""
 
 from noisette.store.artifacts import about_path, file_hash, folder_hash, read_about, write_about
-from noisette.store.manifest import TableManifest, TablePart, has_manifest, read_manifest
+from noisette.store.manifest import StoredType, TableManifest, TablePart, has_manifest, read_manifest
 from noisette.store.parquet_table import ParquetTable
-from noisette.store.resumable_table import ResumableTable
+from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
 from noisette.store.review_store import ResolvedLabels, ReviewCounts, ReviewStore
 from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
 from noisette.store.small_tables import read_table, read_table_metadata, write_table
@@ -15,6 +15,7 @@ __all__ = [
     "ResumableTable",
     "ReviewCounts",
     "ReviewStore",
+    "StoredType",
     "TableManifest",
     "TablePart",
     "about_path",
@@ -26,9 +27,11 @@ __all__ = [
     "iter_sample_batches",
     "read_about",
     "read_manifest",
+    "read_notes",
     "read_samples",
     "read_table",
     "read_table_metadata",
+    "unfinished_metadata",
     "write_about",
     "write_feature_table",
     "write_samples",

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -90,6 +91,15 @@ class BatchJournal:
         while view:
             view = view[self._file.write(view) :]
         self._end += len(frame)
+
+
+def journal_settings(path: Path) -> bytes | None:
+    """Give the settings of a journal that has batches; None where there is none, or an empty one."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        found = list(islice(_frames(file), 2))
+    return found[0][0] if len(found) == 2 else None
 
 
 def _frames(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:

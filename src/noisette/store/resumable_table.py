@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.store.artifacts import file_hash
-from noisette.store.batch_journal import BatchJournal, JournalBatch, Note
-from noisette.store.manifest import MANIFEST, StoredType, TableManifest, TablePart, part_name
+from noisette.store.batch_journal import BatchJournal, JournalBatch, Note, journal_settings
+from noisette.store.manifest import MANIFEST, StoredType, TableManifest, TablePart, part_name, read_manifest
 from noisette.store.part_writer import SETTINGS, KeyedRows, regrouped, stored, write_part
 from noisette.store.table_writer import finish_table
 from noisette.types import Float32Array
@@ -153,6 +153,37 @@ class ResumableTable:
         if metadata.get(SETTINGS) != self._settings.encode():
             return None
         return TablePart(path.name, about.num_rows, file_hash(path)), int(metadata[_BATCHES])
+
+
+def unfinished_metadata(folder: str | Path) -> dict[str, str] | None:
+    """Give the metadata of a table that a writer left unfinished; None where there is none, or a finished one."""
+    folder = Path(folder)
+    if not folder.is_dir() or (folder / MANIFEST).exists():
+        return None
+    first = folder / part_name(0)
+    settings = _settings_of(first) if first.is_file() else journal_settings(folder / f"{part_name(0)}.journal")
+    if settings is None:
+        return None
+    found: dict[str, str] = json.loads(settings)["metadata"]
+    return found
+
+
+def read_notes(folder: str | Path) -> Iterator[Note]:
+    """Yield the notes of a finished table in the order of their batches.
+
+    Raises:
+        DataFileError: there is no finished table.
+    """
+    for part in read_manifest(folder).parts:
+        yield from json.loads(pq.read_schema(Path(folder) / part.name).metadata.get(_NOTES, b"[]"))
+
+
+def _settings_of(path: Path) -> bytes | None:
+    try:
+        found: bytes | None = (pq.read_metadata(path).metadata or {}).get(SETTINGS)
+    except (OSError, pa.ArrowException):
+        return None
+    return found
 
 
 def _rows(journal: BatchJournal) -> Iterator[KeyedRows]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from noisette.errors import DataFileError
@@ -43,8 +44,15 @@ def read_samples(path: str | Path) -> SampleTable:
 
 
 def count_samples(path: str | Path) -> int:
-    """Count the samples of a file without reading them."""
-    return int(pq.read_metadata(path).num_rows)
+    """Count the samples of a file without reading them.
+
+    Raises:
+        DataFileError: the file is missing or damaged.
+    """
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise DataFileError(path, f"is not a Parquet file ({error}); make the workspace again") from error
 
 
 def iter_sample_batches(
