@@ -26,7 +26,8 @@ from noisette.verifier.saving import load_rules
 
 VERSIONS_SHOWN = ("noisette", "torch", "numpy", "scikit-learn")
 NEXT_REASON = (
-    "Look at the most suspicious labels first. Bring your answers back with noisette labels import, and run again."
+    "Look at the most suspicious labels first. Bring your answers back with noisette labels import, and run again. "
+    "When you trust what you see, export it."
 )
 MAX_IMAGE_BYTES = 20_000_000
 
