@@ -35,7 +35,7 @@ from noisette.data import write_class_list, write_label_file
 from noisette.features.transforms import ImageTransform
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.noise import inject_label_noise, noise_transition
-from noisette.pipeline.detect import detection_of
+from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import open_workspace
 from noisette.store import ParquetTable

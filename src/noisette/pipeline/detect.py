@@ -6,12 +6,11 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from noisette.errors import DataFileError, InvalidInputError
+from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
 from noisette.pipeline.backbone import features_state
 from noisette.pipeline.descriptions import about_detection, about_scores
@@ -210,18 +209,3 @@ def _num_issues(workspace: Workspace, name: str) -> int:
 def _is_verified(labelled: LabelledFeatures) -> bool:
     learned_from = labelled.verification_labels[~labelled.is_evaluation]
     return np.unique(learned_from[learned_from >= 0]).size == 2
-
-
-def detection_of(workspace: Workspace) -> dict[str, Any]:
-    """Read what `detect` wrote.
-
-    Raises:
-        WorkspaceError: `detect` has not been run.
-        DataFileError: the file is damaged.
-    """
-    path: Path = workspace.need(workspace.detection, "noisette detect")
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataFileError(path, f"is damaged ({error}); run `noisette detect` again") from error
-    return found

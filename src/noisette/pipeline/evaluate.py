@@ -15,7 +15,7 @@ import numpy as np
 from noisette.data import read_held_out_list
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.files import atomic_open
-from noisette.pipeline.detect import detection_of
+from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.fitting import make_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.score_tables import read_scores

@@ -12,7 +12,7 @@ import numpy as np
 
 from noisette.data.images import BadImageError, read_image
 from noisette.functional.detection_metrics import per_class_error
-from noisette.pipeline.detect import detection_of
+from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
 from noisette.pipeline.score_tables import ScoreTable, read_scores

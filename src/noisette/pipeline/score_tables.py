@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from noisette.pipeline.settings import DetectSettings
 from noisette.scores.decisions import label_scores
 from noisette.store import read_table, write_table
 from noisette.types import BoolArray, Float64Array, IntArray, LabelScores
-from noisette.verifier.base import Verifier
+
+if TYPE_CHECKING:  # else reading scores would import torch
+    from noisette.verifier.base import Verifier
 
 _COLUMNS = ("label_quality", "is_label_issue", "suggested_label", "suggested_probability", "sample_weight")
 

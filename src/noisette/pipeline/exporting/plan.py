@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from noisette.data.exports import ExportSamples
 from noisette.errors import InvalidInputError, WorkspaceError
-from noisette.pipeline.detect import detection_of
+from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.pipeline.provenance import artifact_hash, input_hashes
 from noisette.pipeline.sample_rows import sample_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from noisette.data import write_label_file
 from noisette.errors import InvalidInputError
-from noisette.pipeline.detect import detection_of
+from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
 from noisette.types import NONE_OF_THE_CLASSES
