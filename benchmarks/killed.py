@@ -1,6 +1,6 @@
-"""kill -9 at every flush, move and link of every step, then run the step again: are the bytes those of an undisturbed run?
+"""kill -9 at every flush, move and link of every step, then the step again: the bytes of an undisturbed run?
 
-Command:  python benchmarks/killed.py --output runs/killed      Cost: half an hour of one core. --smoke: one kill a step.
+Command:  python benchmarks/killed.py --output runs/killed      Cost: half an hour. --smoke: one kill a step.
 A step writes under a temporary name, flushes, renames: each flush is a moment at which a kill leaves the most behind.
 The database of decisions is compared by the decisions in force (its own kill test is in tests/store), everything else
 byte by byte. Rival: a step that writes in place, half written after a kill at any of these moments: a ratio of 0.
