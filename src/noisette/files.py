@@ -26,7 +26,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         temporary.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -63,7 +63,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     if path.exists():
         path.replace(old)
     temporary.replace(path)
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -84,7 +84,8 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
+    """Flush the entries of a folder to disk, so that files that were made or renamed in it survive a power cut."""
     if os.name != "posix":
         return  # Windows has no handle to flush a folder with
     descriptor = os.open(path, os.O_RDONLY)

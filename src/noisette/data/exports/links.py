@@ -9,6 +9,7 @@ from pathlib import Path
 from noisette.data.exports.pictures import Picture
 from noisette.data.exports.records import Link
 from noisette.errors import InvalidInputError
+from noisette.files import flush_folder
 
 _TEMPORARY = "noisette-export.picture"
 
@@ -45,9 +46,8 @@ class PictureFiles:
         for path in self._copies:  # only now: most have reached the disk by themselves meanwhile
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-        if os.name == "posix":  # Windows has no handle to flush a folder with
-            for folder in sorted(set().union(*map(self._up_from, self._touched))):
-                _flush_folder(folder)
+        for folder in sorted(set().union(*map(self._up_from, self._touched))):
+            flush_folder(folder)
         self._copies.clear()
         self._touched.clear()
 
@@ -72,14 +72,6 @@ class PictureFiles:
                 path.symlink_to(source.absolute())
         except OSError as error:
             raise _link_error(self._link, source, error) from error
-
-
-def _flush_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _link_error(link: Link, source: Path, error: OSError) -> InvalidInputError:
