@@ -1,146 +1,15 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from noisette.errors import InvalidInputError, NoisetteError, ShapeError, TooManyBadRowsError
-from noisette.features import ExtractedFeatures, Extractor, extract_features, load_backbone, module_backbone
-from noisette.features.timm_import import import_timm
-from noisette.features.transforms import image_tensor
-from tests.features.pictures import write_broken, write_pictures
-
-
-class Net(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        self.conv = nn.Conv2d(3, 5, 3)
-        self.norm = nn.BatchNorm2d(5)
-        self.fc = nn.Linear(5, 2)
-        with torch.no_grad():
-            for value in self.parameters():
-                value.copy_(torch.randn(value.shape, generator=generator))
-
-    def forward(self, images: Tensor) -> Tensor:
-        output: Tensor = self.fc(self.norm(self.conv(images)).mean((2, 3)))
-        return output
-
-
-def by_hand(model: nn.Module, paths: list[Path]) -> np.ndarray:
-    """One picture at a time, from the formulas."""
-    rows = []
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    for path in paths:
-        with Image.open(path) as opened, torch.no_grad():
-            pixels = torch.from_numpy(np.array(opened.convert("RGB"))).permute(2, 0, 1) / 255
-            image = ((pixels - mean) / std)[None]
-            rows.append(model.norm(model.conv(image)).mean((2, 3))[0].numpy())  # type: ignore[operator]
-    return np.stack(rows)
-
-
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_features_are_those_of_a_loop_in_order(num_workers: int, tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in write_pictures(tmp_path, 11)]
-    model = Net()
-    found = extract_features(paths, model, transform=image_tensor, batch_size=4, num_workers=num_workers, device="cpu")
-    np.testing.assert_allclose(found.features, by_hand(model.eval(), paths), rtol=1e-4, atol=1e-5)
-    assert found.rows.tolist() == list(range(11))
-
-
-def test_workers_change_no_bit_and_no_random_number(tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in write_pictures(tmp_path, 9)]
-    before = torch.get_rng_state()
-    alone, helped = (extract_features(paths, "pixels", batch_size=2, num_workers=n, device="cpu") for n in (0, 2))
-    assert alone.features.tobytes() == helped.features.tobytes()
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_bad_pictures_are_named_and_left_out(num_workers: int, tmp_path: Path) -> None:
-    names = write_pictures(tmp_path, 4)
-    for name, kind in {"a.jpg": "empty", "b.jpg": "text", "c.jpg": "truncated", "d.jpg": "cmyk"}.items():
-        write_broken(tmp_path / name, kind)
-    paths = [tmp_path / name for name in ["a.jpg", *names[:2], "b.jpg", "c.jpg", "gone.jpg", *names[2:], "d.jpg"]]
-    found = extract_features(paths, "pixels", batch_size=2, num_workers=num_workers)
-    assert found.rows.tolist() == [1, 2, 6, 7, 8]
-    assert [(row.path.name, row.kind) for row in found.bad.rows] == [
-        ("a.jpg", "empty file"),
-        ("b.jpg", "not an image"),
-        ("c.jpg", "truncated image"),
-        ("gone.jpg", "missing file"),
-    ]
-    assert found.bad.converted == {"CMYK colours": 1}
-    whole = extract_features([paths[i] for i in found.rows], "pixels")
-    np.testing.assert_array_equal(whole.features, found.features)
-
-
-@pytest.mark.parametrize("kind", ["cmyk", "rotated", "animated", "sixteen"])
-def test_pictures_that_need_a_conversion_can_be_skipped(kind: str, tmp_path: Path) -> None:
-    write_broken(tmp_path / "odd", kind)
-    converted = extract_features([tmp_path / "odd"], "pixels")
-    assert (len(converted.features), converted.bad.num_bad, converted.bad.converted.total()) == (1, 0, 1)
-    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
-    skipped = extract_features([tmp_path / "odd", tmp_path / "plain.png"], "pixels", unusual="skip")
-    assert (skipped.rows.tolist(), skipped.bad.num_bad, skipped.bad.converted.total()) == ([1], 1, 0)
-
-
-def test_stop_ends_at_the_first_bad_picture(tmp_path: Path) -> None:
-    write_broken(tmp_path / "a.jpg", "empty")
-    with pytest.raises(TooManyBadRowsError, match=r"a\.jpg: empty file"):
-        extract_features([tmp_path / "a.jpg"], "pixels", on_error="stop")
-
-
-def test_pictures_in_memory(tmp_path: Path) -> None:
-    name = write_pictures(tmp_path, 2)[1]
-    with Image.open(tmp_path / name) as opened:
-        opened.load()
-        found = extract_features([opened, tmp_path / name], "pixels")
-    np.testing.assert_array_equal(found.features[0], found.features[1])
-
-
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_pictures_in_memory_are_decoded_as_files_are(num_workers: int, tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in ("wide.png", "cut.jpg", "rotated.jpg")]
-    for path, kind in zip(paths, ("sixteen", "truncated", "rotated"), strict=True):
-        write_broken(path, kind)
-    opened = [Image.open(path) for path in paths]
-    found = extract_features(opened, "pixels", num_workers=num_workers)
-    for picture in opened:
-        picture.close()
-    assert found.rows.tolist() == [0, 2]
-    assert [(str(row.path), row.kind) for row in found.bad.rows] == [("images[1]", "truncated image")]
-    assert found.bad.converted == {"16-bit pixels": 1, "EXIF-rotated": 1}
-    np.testing.assert_array_equal(found.features, extract_features(paths, "pixels").features)
-
-
-@pytest.mark.parametrize(
-    ("images", "words"),
-    [
-        ("photo.jpg", "must be a sequence of paths or pictures, got one str"),
-        ([b"bytes"], "must hold paths or pictures of Pillow, got bytes at place 0"),
-        (["gone.jpg", "lost.jpg"], r"holds no usable picture: gone\.jpg: missing file \(2 of 2 pictures skipped"),
-    ],
-)
-def test_what_holds_no_pictures_is_refused(images: Any, words: str) -> None:
-    with pytest.raises(InvalidInputError, match=words):
-        extract_features(images, "pixels")
-
-
-def test_a_model_is_given_back_as_it_came(tmp_path: Path) -> None:
-    model = Net().train()
-    model.norm.eval()
-    extract_features([tmp_path / name for name in write_pictures(tmp_path, 2)], model, transform=image_tensor)
-    assert (model.training, model.conv.training, model.norm.training) == (True, True, False)
+from noisette.errors import NoisetteError
+from noisette.features import Extractor, extract_features, load_backbone
+from tests.features.pictures import write_pictures
 
 
 def test_too_many_pictures_at_once_for_a_device_are_an_error_with_a_remedy(tmp_path: Path) -> None:
@@ -151,46 +20,6 @@ def test_too_many_pictures_at_once_for_a_device_are_an_error_with_a_remedy(tmp_p
     paths = [tmp_path / name for name in write_pictures(tmp_path, 3)]
     with pytest.raises(NoisetteError, match=r"3 pictures at once are too many .* 80 GiB\); use a smaller batch size"):
         extract_features(paths, Greedy(), device="cpu")
-
-
-def test_a_timm_model_is_prepared_for_as_timm_does(tmp_path: Path) -> None:
-    model = import_timm().create_model("vit_tiny_patch16_224", pretrained=False).eval()
-    Image.new("RGB", (300, 260), "orange").save(tmp_path / "a.png")
-    found = extract_features([tmp_path / "a.png"], model, device="cpu")
-    orange = torch.tensor([255, 165, 0]).view(1, 3, 1, 1) / 255
-    images = ((orange - 0.5) / 0.5).expand(1, 3, 224, 224)  # its own mean and deviation, not ImageNet's
-    with torch.inference_mode():
-        expected = model.forward_head(model.forward_features(images), pre_logits=True)
-    np.testing.assert_allclose(found.features, expected.numpy(), rtol=1e-3, atol=1e-4)
-
-
-def test_workers_that_are_started_anew_find_a_transform_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "helper_of_net.py").write_text("SIDE = 6\n", encoding="utf-8")
-    (tmp_path / "own_net_spawned.py").write_text(
-        "from torch import nn\nfrom helper_of_net import SIDE\n"
-        "from noisette.features.transforms import image_tensor\n\n"
-        "def shrink(picture):\n    return image_tensor(picture.resize((SIDE, SIDE)))\n\n"
-        "def make():\n    return nn.Flatten(), shrink\n\n"
-        "def make_unpicklable():\n    return nn.Flatten(), lambda picture: shrink(picture)\n",
-        encoding="utf-8",
-    )
-    names = write_pictures(tmp_path / "pictures", 4)
-    (tmp_path / "main.py").write_text(
-        "import sys, torch\nfrom noisette import extract_features\n\n"
-        "if __name__ == '__main__':\n    torch.multiprocessing.set_start_method('spawn')\n"
-        f"    paths = [{str(tmp_path / 'pictures')!r} + '/' + name for name in {names!r}]\n"
-        f"    net = {str(tmp_path / 'own_net_spawned.py')!r}\n"
-        "    print(extract_features(paths, net + ':make', num_workers=1, batch_size=2).features.shape)\n"
-        "    extract_features(paths, net + ':make_unpicklable', num_workers=1)\n",
-        encoding="utf-8",
-    )
-    done = subprocess.run([sys.executable, tmp_path / "main.py"], capture_output=True, text=True, check=False)
-    assert done.stdout == "(4, 108)\n", done.stderr
-    assert "InvalidInputError: the transform cannot be given to other processes" in done.stderr
-
-
-def test_no_pictures_give_no_rows() -> None:
-    assert extract_features([], "pixels:2").features.shape == (0, 12)
 
 
 def test_a_picture_whose_features_are_not_finite_is_a_bad_one(tmp_path: Path) -> None:
@@ -206,78 +35,8 @@ def test_a_picture_whose_features_are_not_finite_is_a_bad_one(tmp_path: Path) ->
     assert found.bad.counts == {"features not finite": 1}
 
 
-def test_a_transform_that_fails_on_a_picture_makes_it_a_bad_one(tmp_path: Path) -> None:
-    def transform(picture: Image.Image) -> Tensor:
-        if picture.width < 10:
-            raise RuntimeError("too small for me")
-        return image_tensor(picture)
-
-    for name, side in (("small", 5), ("large", 20)):
-        Image.new("RGB", (side, side)).save(tmp_path / f"{name}.png")
-    found = extract_features([tmp_path / "small.png", tmp_path / "large.png"], nn.Flatten(), transform=transform)
-    assert found.rows.tolist() == [1]
-    assert found.bad.rows[0].detail == "RuntimeError: too small for me"
-
-
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_shapes_that_differ_are_refused(num_workers: int, tmp_path: Path) -> None:
-    for side in (5, 6):
-        Image.new("RGB", (side, side)).save(tmp_path / f"{side}.png")
-    paths = [tmp_path / "5.png", tmp_path / "6.png"]
-    with pytest.raises(ShapeError, match=r"^the transform .* got \(3, 5, 5\) and \(3, 6, 6\); resize and crop in it$"):
-        extract_features(paths, nn.Flatten(), transform=image_tensor, num_workers=num_workers)
-
-
-def test_one_picture_several_times_in_a_row_is_decoded_once(tmp_path: Path) -> None:
-    calls = []
-
-    def transform(picture: Image.Image) -> Tensor:
-        calls.append(picture.size)
-        return image_tensor(picture)
-
-    names = write_pictures(tmp_path, 2)
-    backbone = module_backbone(nn.Flatten(), transform, layer="output")
-    tasks = [[names[0], names[0], names[1], names[0]]]
-    (block,) = Extractor(backbone, device="cpu").extract(tmp_path, tasks)
-    assert len(calls) == 3
-    assert block.places == [0, 1, 2, 3]
-    np.testing.assert_array_equal(block.features[0], block.features[1])
-
-
-def test_a_worker_that_is_killed_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    def transform(_picture: Image.Image) -> Tensor:
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
-
-    names = write_pictures(tmp_path, 2)
-    extractor = Extractor(module_backbone(nn.Flatten(), transform), device="cpu")
-    with pytest.raises(NoisetteError, match=r"a process that loads pictures died .* use fewer workers"):
-        list(extractor.extract(tmp_path, [names], num_workers=1))
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"batch_size": 0}, "`batch_size` must be at least 1"),
-        ({"device": "toaster"}, "`device` must be one that torch can use here, got 'toaster'"),
-        ({"precision": "int8"}, "`precision` must be auto, float32, float16 or bfloat16"),
-        ({"transform": image_tensor}, "`transform` goes with your own module"),
-        ({"weights": "w.pth"}, "`weights` must not be given with backbone pixels"),
-    ],
-)
-def test_impossible_arguments_are_named(options: dict[str, object], words: str) -> None:
-    with pytest.raises(InvalidInputError, match=words):
-        extract_features([], "pixels", **options)  # type: ignore[arg-type]
-
-
 def test_what_identifies_features_holds_no_path(tmp_path: Path) -> None:
     about = Extractor(load_backbone("pixels"), device="cpu").about
     assert about["backbone"] == "pixels"
     assert about["precision"] == "float32"
     assert str(tmp_path) not in str(about)
-
-
-def test_the_result_names_its_parts(tmp_path: Path) -> None:
-    found = extract_features([tmp_path / name for name in write_pictures(tmp_path, 1)], "pixels")
-    assert isinstance(found, ExtractedFeatures)
-    assert found.features.dtype == np.float32
