@@ -53,3 +53,16 @@ def test_position_embeddings_are_fitted_to_another_size_as_timm_does(tmp_path: P
 def test_an_unknown_model_gets_a_hint() -> None:
     with pytest.raises(InvalidInputError, match=r"got 'resnet5'; did you mean .*resnet50"):
         load_backbone("resnet5")
+
+
+def test_weights_that_cannot_be_fetched_are_named_with_their_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError("no network\nand much more")
+
+    monkeypatch.setattr(import_timm(), "create_model", refuse)
+    words = (
+        r"the weights of resnet18\.a1_in1k cannot be loaded \(no network\); without a network, fetch a file of them "
+        r"from https://huggingface\.co/timm/resnet18\.a1_in1k elsewhere and give it to `noisette embed --weights FILE`"
+    )
+    with pytest.raises(InvalidInputError, match=words):
+        load_backbone("resnet18.a1_in1k")

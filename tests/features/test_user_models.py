@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def make_both():
 
 def make_text():
     return "net"
+
+def needs(x):
+    return x
 """
 
 
@@ -77,9 +81,21 @@ def test_a_model_from_a_module_that_is_installed() -> None:
         ("{source}:nothing", "has no function 'nothing'"),
         ("{source}:make_text", "must give a torch.nn.Module, or one and its transform, got str"),
         ("no.such.module:make", "module 'no.such.module' cannot be imported"),
+        ("{source}:Net.forward", "timm knows"),
+        ("{source}:needs", r"needs failed: TypeError: needs\(\) missing 1 required positional argument: 'x'"),
+        ("{source}", r"name the function in it that makes the network: .*\.py:make"),
     ],
 )
 def test_what_is_no_model_is_named(name: str, words: str, source: Path) -> None:
     with pytest.raises((InvalidInputError, DataFileError), match=words):
         load_backbone(name.format(source=source))
     sys.modules.pop(source.stem, None)
+
+
+def test_a_file_that_imports_torchvision_works_beside_a_torch_without_its_operators(tmp_path: Path) -> None:
+    code = "import torchvision\nfrom torch import nn\n\ndef make():\n    return nn.Identity()\n"
+    (tmp_path / "vision_net.py").write_text(code, encoding="utf-8")
+    name = str(tmp_path / "vision_net.py") + ":make"
+    code = f"from noisette.features import load_backbone; print(load_backbone({name!r}).name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "vision_net.py:make\n", done.stderr

@@ -7,10 +7,11 @@ import pytest
 from noisette.errors import InvalidInputError, TooManyBadRowsError, WorkspaceError
 from noisette.pipeline import embed_run
 from noisette.pipeline.embed import embed
+from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace, open_workspace, with_settings
 from noisette.types import Progress
 from tests.features.pictures import write_broken
-from tests.pipeline.image_data import contents, images, pictures, states
+from tests.pipeline.image_data import contents, images, pictures
 
 __all__ = ["images", "pictures"]
 
@@ -53,7 +54,8 @@ def test_a_fresh_run_that_is_stopped_is_gone_on_with(images: Workspace) -> None:
     whole = contents(images.features)
     with pytest.raises(Stop):
         embed(images, stopping_at(40), num_workers=0, fresh=True)
-    assert states(images)["features/embedded"] == "missing"
+    found = workspace_status(images).artifacts[0]
+    assert (found.state, found.reason) == ("missing", "begun; `noisette run` goes on")
     assert embed(images, num_workers=0).resumed == 40
     assert contents(images.features) == whole
 

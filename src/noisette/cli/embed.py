@@ -86,8 +86,10 @@ def embed_lines(done: EmbedResult) -> list[str]:
     """Lay out what `embed` did for people."""
     state = " (nothing to do)" if done.was_current else f" ({done.resumed} of them from before)" if done.resumed else ""
     lines = [f"{done.num_rows} pictures, {done.num_features} features each by {done.backbone}: {done.path}{state}"]
-    lists = f"; see {done.path / 'skipped.txt'}" if done.bad.num_bad else ""
-    return [*lines, done.bad.summary() + lists]
+    if done.was_current:
+        return lines
+    names = ["skipped.txt"] * bool(done.bad.num_bad) + ["converted.txt"] * bool(done.bad.converted)
+    return [*lines, done.bad.summary() + (f"; see {' and '.join(names)} there" if names else "")]
 
 
 def embed_json(done: EmbedResult) -> dict[str, Any]:

@@ -75,6 +75,10 @@ def extract_features(
         max_bad: with "skip", the largest share of such pictures, looked at from the 1,000th on.
         progress: called with the number of pictures done.
 
+    Returns:
+        `.features` (M, D) float32; `.rows` (M,): which of the N pictures they are, since bad ones are left out (take
+        your labels by it: ``labels[found.rows]``); `.bad`: what is wrong with the others.
+
     Raises:
         InvalidInputError: an argument is impossible, or no picture at all can be used.
         TooManyBadRowsError: by `on_error` and `max_bad`.

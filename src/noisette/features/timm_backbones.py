@@ -53,6 +53,10 @@ def _check_name(timm: Any, name: str) -> None:
     known = name.split(".")[0]
     if name.startswith(("hf-hub:", "hf_hub:", "local-dir:")) or timm.is_model(known):
         return
+    if name.endswith(".py"):
+        raise InvalidInputError(
+            f"`backbone` {name!r} is a file; name the function in it that makes the network: {name}:make"
+        )
     similar = timm.list_models(f"*{known}*")[:5]
     hint = f"; did you mean {', '.join(similar)}?" if similar else "; `timm.list_models()` lists them"
     own = "; your own network is FILE.py:function"
@@ -88,9 +92,11 @@ def _try_create(timm: Any, name: str, weights: str | Path | None, options: dict[
         raise
     except (RuntimeError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        home = getattr(timm.models.get_pretrained_cfg(name, allow_unregistered=True), "hf_hub_id", None)
+        where = f" from https://huggingface.co/{home}" if home else ""
         raise InvalidInputError(
-            f"the weights of {name} cannot be loaded ({first}); with no network, download them elsewhere and give "
-            "--weights FILE"
+            f"the weights of {name} cannot be loaded ({first}); without a network, fetch a file of them{where} "
+            "elsewhere and give it to `noisette embed --weights FILE`; `--backbone pixels` needs none"
         ) from error
 
 

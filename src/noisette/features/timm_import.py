@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import TypeVar
 
 import torch
 
 from noisette.errors import MissingExtraError
+
+Loaded = TypeVar("Loaded")
 
 _REMEDY = "pip install 'noisette[images]'"
 _SCHEMAS = (
@@ -29,18 +33,23 @@ def import_timm() -> ModuleType:
         MissingExtraError: timm or torchvision is not installed, or cannot be imported.
     """
     try:
-        return importlib.import_module("timm")
+        return with_operators(lambda: importlib.import_module("timm"))
     except ImportError as error:
         raise MissingExtraError(f"pretrained backbones need timm and torchvision ({error}); {_REMEDY}") from error
     except RuntimeError as error:
+        raise _unusable(error) from error
+
+
+def with_operators(load: Callable[[], Loaded]) -> Loaded:
+    """Call what imports torchvision; where its operators are missing, declare them and call it once more."""
+    try:
+        return load()
+    except RuntimeError as error:
         if "operator torchvision::" not in str(error):
-            raise _unusable(error) from error
+            raise
     _forget_half_imported()
     _declare_operators()
-    try:
-        return importlib.import_module("timm")
-    except (ImportError, RuntimeError) as error:
-        raise _unusable(error) from error
+    return load()
 
 
 def _unusable(error: Exception) -> MissingExtraError:

@@ -13,7 +13,8 @@ from typing import Any
 
 from torch import nn
 
-from noisette.errors import DataFileError, InvalidInputError
+from noisette.errors import DataFileError, InvalidInputError, NoisetteError
+from noisette.features.timm_import import with_operators
 from noisette.features.transforms import Transform
 
 _FILE = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
@@ -36,10 +37,14 @@ def user_model(name: str) -> tuple[nn.Module, Transform | None]:
 
     Raises:
         DataFileError: there is no such file.
-        InvalidInputError: there is no such function, or it gives something else.
+        InvalidInputError: there is no such function, it fails, or it gives something else.
     """
-    function = _function(name)
-    made = function()
+    try:
+        made = with_operators(lambda: _function(name)())
+    except NoisetteError:
+        raise
+    except Exception as error:  # somebody else's code; its traceback is the cause of ours
+        raise InvalidInputError(f"{name} failed: {type(error).__name__}: {error}") from error
     model, transform = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(model, nn.Module):
         raise InvalidInputError(

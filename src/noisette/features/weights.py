@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             else torch.load(path, map_location="cpu", weights_only=True)
         )
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise DataFileError(path, f"is no file of weights ({error})") from error
+        raise DataFileError(path, f"is no file of weights ({type(error).__name__}: {error})") from error
     except Exception as error:  # pickle.UnpicklingError and whatever a damaged file provokes
         reason = "cannot be read without running code that it holds; save its state_dict() alone, as .safetensors"
         raise DataFileError(path, reason) from error

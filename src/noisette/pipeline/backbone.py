@@ -10,7 +10,7 @@ from noisette.features import Backbone, load_backbone
 from noisette.features.user_models import source_file
 from noisette.pipeline.provenance import State, about_step, state_of
 from noisette.pipeline.workspace import Workspace
-from noisette.store import file_hash, folder_hash, has_manifest
+from noisette.store import file_hash, folder_hash, has_manifest, unfinished_metadata
 from noisette.training import read_model_folder
 
 
@@ -56,7 +56,7 @@ def about_embed(workspace: Workspace) -> dict[str, Any]:
 def features_state(workspace: Workspace) -> tuple[State, str]:
     """Tell whether the features are there and current, and else why not."""
     if not has_manifest(workspace.features):
-        return "missing", ""
+        return "missing", "" if unfinished_metadata(workspace.features) is None else "begun; `noisette run` goes on"
     return state_of(workspace.features, about_embed(workspace))
 
 

@@ -96,6 +96,7 @@ def create_from_images(
         DataFileError: the data set has no usable sample.
     """
     bad = bad_rows_policy(settings)
+    bad.noun = "rows" if source.manifest is not None else "files"
     dataset = source.read(bad)
     settings = settings.with_options(input={"features": EMBEDDED}, images={"root": _root_setting(root, dataset.root)})
     workspace = create_workspace(root, settings, dataset.class_names)

@@ -41,7 +41,9 @@ def export_table(workspace: Workspace, path: Path, verifier: str | None = None) 
         The number of rows.
     """
     if path.suffix not in SUFFIXES:
-        raise InvalidInputError(f"the file must end in {', '.join(SUFFIXES)}, got {path.name!r}")
+        raise InvalidInputError(
+            f"the file must end in {', '.join(SUFFIXES)}, got {path.name!r}; for a data set, --as imagefolder"
+        )
     check_own_export(path)
     name = verifier if verifier is not None else str(detection_of(workspace)["chosen"])
     table = read_scores(workspace.need(workspace.scores(name), f"noisette detect --verifier {name}"))
