@@ -128,6 +128,7 @@ def measure(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="96 pictures, one round")
+    parser.add_argument("--only", choices=("resnet18", "pixels"), help="one of the backbones")
     options = parser.parse_args()
     counts = {"resnet18": 96, "pixels": 96} if options.smoke else {"resnet18": 512, "pixels": 4096}
     rounds = 1 if options.smoke else 3
@@ -141,6 +142,8 @@ def main() -> None:
             "pixels": ({}, lambda: load_backbone("pixels")),
         }
         for name, (extra, make) in arms.items():
+            if options.only not in (None, name):
+                continue
             paths = write_pictures(scratch / name, counts[name])
             settings = Settings().with_options(embed={"backbone": name, "batch_size": BATCH} | extra)
             create_from_images(scratch / f"{name}-work", ImageSource(images=scratch / name), settings)

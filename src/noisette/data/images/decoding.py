@@ -114,7 +114,7 @@ def _decoded(opened: Image.Image, at_least: int, *, is_wide: bool = False) -> De
     if orientation in _TURNS:
         conversions.append(ROTATED)
         picture = picture.transpose(_TURNS[orientation])
-    return DecodedImage(picture.convert("RGB"), tuple(conversions))
+    return DecodedImage(picture if picture.mode == "RGB" else picture.convert("RGB"), tuple(conversions))
 
 
 def _orientation(picture: Image.Image) -> int | None:
