@@ -19,7 +19,7 @@ Note = dict[str, str]
 
 _FRAME = struct.Struct("<8sQI")
 _MAGIC = b"NOISETTE"
-_FLUSH_EVERY = 8  # batches: a kill loses nothing of what was written, a power cut at most so many
+_FLUSH_EVERY = 32  # batches: a kill loses nothing of what was written, a power cut at most so many
 
 
 @dataclass(frozen=True, eq=False)
