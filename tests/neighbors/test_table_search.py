@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from noisette.neighbors import build_index, search_table, table_search
+from noisette.types import ArrayTable
+from noisette.types.row_hashes import row_hashes
+
+
+@pytest.mark.parametrize("exclude_copies", [True, False])
+def test_every_row_comes_once_with_the_neighbours_of_a_plain_search(
+    exclude_copies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_search, "block_rows", lambda *_: 64)
+    features = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    features[150:] = features[:50]
+    table = ArrayTable(features)
+    index = build_index(table)
+    calls: list[tuple[str, int, int]] = []
+    parts = list(
+        search_table(index, table, 4, exclude_copies=exclude_copies, progress=lambda *call: calls.append(call))
+    )
+    rows = np.concatenate([rows for rows, _ in parts])
+    np.testing.assert_array_equal(np.sort(rows), np.arange(200))
+    expected = index.search(features, 4, exclude=row_hashes(features) if exclude_copies else None)
+    np.testing.assert_array_equal(np.concatenate([found.rows for _, found in parts]), expected.rows[rows])
+    assert len(parts) == 4
+    assert calls[-1] == ("neighbors", 200, 200)
