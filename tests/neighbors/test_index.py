@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from noisette.errors import InvalidInputError, ShapeError
-from noisette.neighbors import build_index
+from noisette.neighbors import NeighborIndex, build_index
 from noisette.types import ArrayTable
 from noisette.types.row_hashes import row_hashes
+from tests.neighbors.clusters import clustered_rows
 from tests.neighbors.oracle import check_neighbors
 
 
@@ -95,3 +96,34 @@ def test_what_does_not_fit_is_refused() -> None:
         build_index(ArrayTable(np.empty((0, 4), dtype=np.float32)))
     with pytest.raises(ShapeError, match=r"`labels` must have shape \(5,\)"):
         build_index(ArrayTable(some_rows(5)), labels=np.zeros(4, dtype=np.int64))
+
+
+def test_the_bound_of_the_exact_search_is_kept() -> None:
+    table = ArrayTable(clustered_rows(8000, 40))
+    assert build_index(table, exact_rows=8000).cells is None
+    assert build_index(table, exact_rows=7999).cells is not None
+
+
+def test_a_query_of_a_search_by_cells_does_not_depend_on_its_batch() -> None:
+    features = clustered_rows(8000, 40)
+    hashes = row_hashes(features)
+    index = build_index(ArrayTable(features), exact_rows=100)
+    whole = index.search(features, 9, exclude=hashes)
+    assert not (index.bank.hashes[whole.rows] == hashes[:, None]).any()
+    for part in (slice(17, 18), slice(100, 1333)):
+        found = index.search(features[part], 9, exclude=hashes[part])
+        np.testing.assert_allclose(found.similarities, whole.similarities[part], atol=1e-6)
+        assert (found.rows == whole.rows[part]).mean() > 0.999
+
+
+@pytest.mark.parametrize("exact_rows", [100, 10_000])
+def test_the_same_seed_gives_the_same_bytes_and_arrays_bring_an_index_back(exact_rows: int) -> None:
+    features = clustered_rows(8000, 40)
+    first, second = (build_index(ArrayTable(features), exact_rows=exact_rows, random_state=3) for _ in range(2))
+    for name, array in first.to_arrays().items():
+        np.testing.assert_array_equal(array, second.to_arrays()[name])
+    again = NeighborIndex.from_arrays(first.to_arrays())
+    assert again.recall == first.recall
+    expected, found = first.search(features[:99], 5), again.search(features[:99], 5)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.similarities, expected.similarities)

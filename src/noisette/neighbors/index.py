@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.neighbors.bank import Bank, build_bank, choose_rows
+from noisette.neighbors.cells import Cells, make_cells
 from noisette.neighbors.products import nearest_rows
+from noisette.neighbors.recall import tune_probes
 from noisette.neighbors.records import Neighbors
 from noisette.neighbors.unit_rows import unit_rows
 from noisette.types import (
@@ -20,7 +27,7 @@ from noisette.types import (
     silent,
 )
 
-EXACT_ROWS = 1 << 16
+EXACT_ROWS = 1 << 16  # rows up to which every query is compared with every row
 MAX_NUMBERS = 1 << 29  # numbers in a bank: 1 GB in float16
 
 
@@ -31,11 +38,13 @@ class NeighborIndex:
     Attributes:
         bank: the M rows, where they come from, and their content hashes.
         mean: (D,) taken off every row before its length is made one; zeros if not centred.
+        cells: how the bank is sorted into cells, of which a query looks at a few; None = every row is looked at.
         recall: share of the true 50 nearest neighbours that a search finds, as measured when the index was built.
     """
 
     bank: Bank
     mean: Float32Array
+    cells: Cells | None = None
     recall: float = 1.0
 
     @property
@@ -66,9 +75,46 @@ class NeighborIndex:
             ShapeError: a dimension does not fit.
             InvalidInputError: k is below 1, or a feature is not finite.
         """
+        rows = np.full((len(features), k), -1, dtype=np.int64)
+        similarities = np.full((len(features), k), -np.inf, dtype=np.float32)
+        for part, found in self.search_in_parts(features, k, exclude=exclude):
+            rows[part], similarities[part] = found.rows, found.similarities
+        return Neighbors(rows, similarities)
+
+    def search_in_parts(
+        self, features: Float32Array, k: int, *, exclude: HashArray | None = None
+    ) -> Iterator[tuple[IntArray, Neighbors]]:
+        """Search as `search` does, and yield (row numbers in `features`, their neighbours) as parts are done.
+
+        Every row comes once. A part of an exact search is everything; else it is the queries of one cell, so a large
+        `features` makes large matrix products.
+        """
         self._check(features, k, exclude)
         queries = unit_rows(features, self.mean)
-        return nearest_rows(self.bank, [(0, self.size)], queries, k, exclude)
+        if self.cells is None:
+            yield np.arange(len(queries)), nearest_rows(self.bank, [(0, self.size)], queries, k, exclude)
+            return
+        cells = self.cells.cells_of(queries)
+        order = np.argsort(cells, kind="stable")
+        present, starts = np.unique(cells[order], return_index=True)
+        for cell, part in zip(present, np.split(order, starts[1:]), strict=True):
+            excluded = None if exclude is None else exclude[part]
+            yield part, nearest_rows(self.bank, self.cells.stretches(int(cell)), queries[part], k, excluded)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the index as arrays, for saving."""
+        arrays = {"values": self.bank.values, "rows": self.bank.rows, "hashes": self.bank.hashes, "mean": self.mean}
+        arrays["recall"] = np.array([self.recall])
+        if self.cells is not None:
+            arrays |= self.cells.to_arrays()
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> NeighborIndex:
+        """Undo `to_arrays`."""
+        bank = Bank(arrays["values"], arrays["rows"], arrays["hashes"])
+        cells = Cells.from_arrays(arrays) if "centres" in arrays else None
+        return cls(bank, arrays["mean"], cells, float(arrays["recall"][0]))
 
     def _check(self, features: Float32Array, k: int, exclude: HashArray | None) -> None:
         if features.ndim != 2 or features.shape[1] != self.num_features:
@@ -89,6 +135,7 @@ def build_index(
     center: bool = True,
     max_numbers: int = MAX_NUMBERS,
     labels: IntArray | None = None,
+    exact_rows: int = EXACT_ROWS,
     random_state: RandomState = 0,
     progress: Progress = silent,
 ) -> NeighborIndex:
@@ -99,7 +146,9 @@ def build_index(
         center: take the mean of all rows off first.
         max_numbers: M x D at most; a larger table gives a part of its rows.
         labels: (N,) class ids; where the bank is only a part, it is drawn as evenly from the classes as can be.
-        random_state: integer seed or numpy generator; it draws that part.
+        exact_rows: a bank of up to so many rows is searched whole; a larger one by cells, which finds about 95 % of
+            the 50 nearest neighbours (`NeighborIndex.recall`), unless that would mean to look at most of it anyway.
+        random_state: integer seed or numpy generator; it draws that part, and the first centres of the cells.
         progress: called as ``progress("neighbors", rows done, N)``.
 
     Raises:
@@ -116,4 +165,8 @@ def build_index(
     most = max(1, max_numbers // table.num_features)
     chosen = choose_rows(table.num_rows, most, labels, rng)
     bank, mean = build_bank(table, chosen, center=center, progress=progress)
-    return NeighborIndex(bank, mean)
+    if bank.size <= exact_rows:
+        return NeighborIndex(bank, mean)
+    bank, cells = make_cells(bank, rng)
+    tuned, recall = tune_probes(bank, cells, rng)
+    return NeighborIndex(bank, mean, tuned, recall)
