@@ -24,7 +24,7 @@ DUPLICATE_SIMILARITY = 0.99
 
 Looked at on real photographs: above .99 all pairs that a small network's features gave were one picture twice (10 of
 10), just below it about one in five was not (two birds in a blue sky). Other features spread copies wider (down to
-.9), but mix them with mere look-alikes there; a false duplicate does more harm than a missed one.
+.8), but mix them with mere look-alikes there; a false duplicate does more harm than a missed one.
 """
 
 LINKS = 8  # nearest neighbours a row that may link it; what they link may be larger
