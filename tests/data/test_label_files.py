@@ -175,3 +175,50 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"name a \.csv, \.tsv or \.parquet file"):
         write_label_file(tmp_path / "o.xls", {"key": ["a"]})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_a_sample_was_drawn_and_how_long_its_decision_took(tmp_path: Path) -> None:
+    table = read(
+        tmp_path / "v.csv",
+        "key,verification_label,Queue,inclusion_probability,seconds\na,1,audit,0.1,2.5\nb,0,,1,0\nc,1,plan,,\n",
+    )
+    assert table.queues == ("audit", "", "plan")
+    assert table.inclusion_probabilities is not None
+    assert table.seconds is not None
+    np.testing.assert_array_equal(table.inclusion_probabilities, [0.1, 1, np.nan])
+    np.testing.assert_array_equal(table.seconds, [2.5, 0, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "problem"),
+    [
+        ("inclusion_probability", "0", "bad inclusion probability: expected a number above 0 and up to 1, got '0'"),
+        ("inclusion_probability", "1.01", "bad inclusion probability: expected a number above 0 and up to 1"),
+        ("inclusion_probability", "-.5", "bad inclusion probability: expected a number above 0 and up to 1"),
+        ("inclusion_probability", "nan", "bad inclusion probability: expected a number above 0 and up to 1, got 'nan'"),
+        ("inclusion_probability", "10%", "bad inclusion probability: expected a number above 0 and up to 1, got '10%'"),
+        ("seconds", "-1", "bad seconds: expected a number from 0 on, got '-1'"),
+        ("seconds", "inf", "bad seconds: expected a number from 0 on, got 'inf'"),
+        ("seconds", "1_0", "bad seconds: expected a number from 0 on, got '1_0'"),
+        ("seconds", "soon", "bad seconds: expected a number from 0 on, got 'soon'"),
+    ],
+)
+def test_bad_probabilities_and_seconds_are_named_by_line(tmp_path: Path, column: str, cell: str, problem: str) -> None:
+    bad = skipping()
+    table = read(tmp_path / "v.csv", f"key,verification_label,{column}\na,1,0.5\nb,1,{cell}\n", bad)
+    assert table.keys == ("a",)
+    assert str(bad.rows[0]).partition("v.csv:")[2].startswith(f"3: {problem}")
+
+
+def test_a_parquet_file_with_empty_cells_that_have_a_type(tmp_path: Path) -> None:
+    empty = pa.array([None, None], pa.int64())
+    chances = pa.array([0.25, None], pa.float64())
+    columns = {"key": ["a", "b"], "verification_label": empty, "inclusion_probability": chances}
+    write_label_file(tmp_path / "v.parquet", columns)
+    assert pq.read_schema(tmp_path / "v.parquet").field("verification_label").type == pa.int64()
+    table = read_label_file(tmp_path / "v.parquet", BadRows(), NAMES)
+    assert ints(table.verification_labels) == [-1, -1]
+    assert table.inclusion_probabilities is not None
+    np.testing.assert_array_equal(table.inclusion_probabilities, [0.25, np.nan])
+    write_label_file(tmp_path / "v.csv", columns)
+    assert (tmp_path / "v.csv").read_text().splitlines()[1:] == ["a,,0.25", "b,,"]

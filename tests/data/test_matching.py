@@ -12,10 +12,10 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SAMPLES = SampleTable(["train", "train", "val", "val"], ["a", "both", "both", "c"], [""] * 4, np.array([0, 1, 2, 1]))
 
 
-def table(keys: list[str] | None, **columns: list[int] | list[str]) -> LabelTable:
+def table(keys: list[str] | None, **columns: list[int] | list[str] | list[float]) -> LabelTable:
     size = len(keys if keys is not None else next(iter(columns.values())))
     arrays = {
-        name: tuple(values) if name in ("splits", "reviewers") else np.array(values, dtype=np.int64)
+        name: tuple(values) if name in ("splits", "reviewers", "queues") else np.array(values)
         for name, values in columns.items()
     }
     rows = np.arange(size)
@@ -95,3 +95,20 @@ def test_a_file_that_decides_nothing_is_refused() -> None:
     with pytest.raises(DataFileError, match="decides nothing: it has no verification_label and no correct_label"):
         resolve(table(["a"], given_labels=[0]))
     assert resolve(table([], verification_labels=[])) == ([], [])
+
+
+def test_queue_probability_and_seconds_go_into_the_decision() -> None:
+    reviews, problems = resolve(
+        table(
+            ["a", "c"],
+            verification_labels=[1, 0],
+            queues=["audit", " "],
+            inclusion_probabilities=[0.25, np.nan],
+            seconds=[np.nan, 3.5],
+        )
+    )
+    assert problems == []
+    assert [(r.queue, r.inclusion_probability, r.seconds) for r in reviews] == [
+        ("audit", 0.25, None),
+        ("import", None, 3.5),
+    ]

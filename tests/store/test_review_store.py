@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from noisette.errors import DataFileError, InvalidInputError, NoisetteError, WorkspaceError
-from noisette.store import ReviewCounts, ReviewStore
+from noisette.store import ResolvedLabels, ReviewCounts, ReviewStore
 from noisette.types import Review
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -41,6 +42,7 @@ def test_decisions_come_back_as_they_were(store: ReviewStore, tmp_path: Path) ->
             split="val",
             inclusion_probability=0.25,
             queue="random",
+            seconds=2.5,
         ),
         review("b", -1, time=NOW.astimezone(timezone(timedelta(hours=5)))),
     ]
@@ -114,6 +116,60 @@ def test_standing_labels_in_the_order_of_samples(store: ReviewStore) -> None:
     assert found.changed.tolist() == [True, False, False, False]
 
 
+def test_a_file_that_states_queues_adds_nothing_the_second_time(store: ReviewStore) -> None:
+    file = [review("a", 1, queue="audit", inclusion_probability=0.25), review("b", 0, queue="plan")]
+    later = [replace(one, time=NOW + timedelta(1), seconds=3.0) for one in file]
+    assert store.append(file, from_file=True) == 2
+    assert store.append(later, from_file=True) == 0
+    assert store.append([replace(one, queue="import") for one in later], from_file=True) == 2
+    assert store.append(later) == 2, "on a page, the same decision at another time is a decision"
+
+
+def test_a_file_may_add_the_probability_that_it_lacked(store: ReviewStore) -> None:
+    store.append([review("a", 1)], from_file=True)
+    assert np.isnan(resolve_one(store).inclusion_probabilities[0])
+    assert store.append([review("a", 1, inclusion_probability=0.5)], from_file=True) == 1
+    assert resolve_one(store).inclusion_probabilities.tolist() == [0.5]
+
+
+def resolve_one(store: ReviewStore, given_label: int = 3) -> ResolvedLabels:
+    return store.resolve(["train"], ["a"], np.array([given_label]))
+
+
+def test_a_second_look_does_not_change_how_a_sample_was_drawn(store: ReviewStore) -> None:
+    store.append([review("a", 1, queue="audit", inclusion_probability=0.125)])
+    store.append([review("a", 0, queue="suspicious"), review("a", 0, queue="plan", inclusion_probability=0.5)])
+    found = resolve_one(store)
+    assert found.verification_labels.tolist() == [0]
+    assert found.inclusion_probabilities.tolist() == [0.125]
+    assert found.is_audit.tolist() == [True]
+
+
+def test_a_draw_belongs_to_the_given_label_it_was_made_for(store: ReviewStore) -> None:
+    store.append([review("a", 1, queue="plan", inclusion_probability=0.5), review("a", 1, given_label=4)])
+    for given, expected in ((3, -1), (4, 1)):
+        found = resolve_one(store, given)
+        assert found.verification_labels.tolist() == [expected]
+        assert np.isnan(found.inclusion_probabilities).all()
+        assert not found.is_audit.any()
+
+
+def test_an_unsure_decision_is_marked_and_has_no_probability(store: ReviewStore) -> None:
+    store.append([review("a", -1, queue="audit", inclusion_probability=0.5)])
+    found = resolve_one(store)
+    assert found.is_unsure.tolist() == [True]
+    assert np.isnan(found.inclusion_probabilities).all()
+    assert not found.is_audit.any()
+
+
+def test_the_median_time_of_a_decision_leaves_out_those_not_timed(store: ReviewStore) -> None:
+    assert store.median_seconds() is None
+    store.append([review("a"), review("b", seconds=0.0)])
+    assert store.median_seconds() is None
+    store.append(review(f"k{i}", seconds=seconds) for i, seconds in enumerate((2.0, 900.0, 4.0, 3.0)))
+    assert store.median_seconds() == 3.5
+
+
 def test_an_empty_store(store: ReviewStore) -> None:
     assert (list(store.reviews()), store.latest(), store.append([])) == ([], {}, 0)
     assert store.counts() == ReviewCounts(0, 0, 0, 0, 0)
@@ -129,6 +185,8 @@ def test_an_empty_store(store: ReviewStore) -> None:
             {"inclusion_probability": 0.0},
             r"`inclusion_probability` of the review of 'z' must lie in \(0, 1\], got 0\.0",
         ),
+        ({"seconds": -0.1}, r"`seconds` of the review of 'z' must be a number from 0 on, got -0\.1"),
+        ({"seconds": float("nan")}, r"`seconds` of the review of 'z' must be a number from 0 on, got nan"),
         ({"key": ""}, r"`key` of a review must not be empty"),
     ],
 )
@@ -170,7 +228,7 @@ def test_a_later_schema_is_refused(store: ReviewStore, tmp_path: Path) -> None:
         later.execute("UPDATE about SET value = '99' WHERE name = 'schema_version'")
     later.close()
     with pytest.raises(
-        DataFileError, match="has schema version 99, this version of noisette knows 1; upgrade noisette"
+        DataFileError, match="has schema version 99, this version of noisette knows 2; upgrade noisette"
     ):
         ReviewStore(tmp_path / "reviews.sqlite")
 

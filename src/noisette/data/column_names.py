@@ -15,6 +15,9 @@ _ALIASES = {
     "verification_label": ("verification_label", "verification_labels"),
     "correct_label": ("correct_label", "correct_labels"),
     "reviewer": ("reviewer", "reviewers"),
+    "queue": ("queue", "queues"),
+    "inclusion_probability": ("inclusion_probability", "inclusion_probabilities"),
+    "seconds": ("seconds",),
     "features": ("features", "feature", "embedding", "embeddings"),
     "ignored": ("url", "uri", ""),
 }

@@ -10,9 +10,17 @@ from typing import Any, Literal
 import numpy as np
 
 from noisette.data.key_register import Identity, KeyRegister
-from noisette.data.label_tables import RawLabels, read_raw_labels
-from noisette.data.rows import BadRowError, class_id, parse_class, parse_verification_label, whole_number
-from noisette.types import NONE_OF_THE_CLASSES, NOT_KNOWN, BadRows, IntArray
+from noisette.data.label_tables import LABEL_COLUMNS, RawLabels, read_raw_labels
+from noisette.data.rows import (
+    BadRowError,
+    class_id,
+    parse_class,
+    parse_inclusion_probability,
+    parse_seconds,
+    parse_verification_label,
+    whole_number,
+)
+from noisette.types import NONE_OF_THE_CLASSES, NOT_KNOWN, BadRows, Float64Array, IntArray
 
 LabelColumn = Literal["given_label", "verification_label", "correct_label"]
 
@@ -33,6 +41,9 @@ class LabelTable:
         reviewers: who decided.
         class_names: names found in the file, in the order of the ids given to them, where no class list was passed.
         ignored: names of columns that were not read.
+        queues: what drew the samples, such as "audit" or "plan"; "" where the file does not say.
+        inclusion_probabilities: (M,) with what chance in (0, 1]; NaN where the file does not say.
+        seconds: (M,) how long each decision took; NaN where the file does not say.
     """
 
     path: Path
@@ -46,6 +57,9 @@ class LabelTable:
     reviewers: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
+    queues: tuple[str, ...] | None = None
+    inclusion_probabilities: Float64Array | None = None
+    seconds: Float64Array | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,13 +75,13 @@ def read_label_file(
     r"""Read a label file: CSV, TSV, text, Parquet or ``.npy``.
 
     A header names the columns: key, split, given_label (or label, class, class_name), verification_label,
-    correct_label, reviewer. Without one, two columns are key and verification_label, and a lone column is `column`.
-    TSV cells are taken as they are; CSV cells may be quoted.
+    correct_label, reviewer, queue, inclusion_probability, seconds. Without one, two columns are key and
+    verification_label, and a lone column is `column`. TSV cells are taken as they are; CSV cells may be quoted.
 
     Args:
         path: the file.
-        bad_rows: takes bad rows: unknown class, bad verification label, empty or duplicate key, wrong number of
-            columns, blank line, bytes that are not UTF-8.
+        bad_rows: takes bad rows: unknown class, bad verification label, probability or seconds, empty or duplicate
+            key, wrong number of columns, blank line, bytes that are not UTF-8.
         class_names: names in the order of their ids; labels may be names or ids, a name wins. None: if most labels
             are names, the sorted names become the class list; else they are ids.
         column: what a file of one column (or a ``.npy``) holds.
@@ -89,13 +103,16 @@ def read_label_file(
     found = None if class_names is not None else _find_class_names(raw)
     names = class_names if class_names is not None else found
     class_ids = None if names is None else {name: number for number, name in enumerate(names)}
-    parsers: dict[str, Callable[[Any], int]] = {
+    parsers: dict[str, Callable[[Any], float]] = {
         "given_label": lambda cell: _given(cell, class_ids, ids_too=found is None),
         "verification_label": lambda cell: parse_verification_label(_text(cell)),
         "correct_label": lambda cell: _correct(cell, class_ids, ids_too=found is None),
+        "inclusion_probability": lambda cell: parse_inclusion_probability(_text(cell)),
+        "seconds": lambda cell: parse_seconds(_text(cell)),
     }
     good, numbers = _check_rows(Path(path), raw, parsers, bad_rows)
     bad_rows.check(path)
+    labels = {name: numbers[name].astype(np.int64) for name in LABEL_COLUMNS if name in numbers}
     texts = {name: tuple(_text(raw.columns[name][row]) for row in good) for name in raw.columns if name not in parsers}
     return LabelTable(
         Path(path),
@@ -103,21 +120,24 @@ def read_label_file(
         np.array([raw.lines[row] for row in good], dtype=np.int64),
         texts.get("key"),
         texts.get("split"),
-        numbers.get("given_label"),
-        numbers.get("verification_label"),
-        numbers.get("correct_label"),
+        labels.get("given_label"),
+        labels.get("verification_label"),
+        labels.get("correct_label"),
         texts.get("reviewer"),
         found,
         raw.ignored,
+        texts.get("queue"),
+        numbers.get("inclusion_probability"),
+        numbers.get("seconds"),
     )
 
 
 def _check_rows(
-    path: Path, raw: RawLabels, parsers: Mapping[str, Callable[[Any], int]], bad_rows: BadRows
-) -> tuple[list[int], dict[str, IntArray]]:
-    """Give the good rows, and the label columns of those rows as numbers."""
+    path: Path, raw: RawLabels, parsers: Mapping[str, Callable[[Any], float]], bad_rows: BadRows
+) -> tuple[list[int], dict[str, Float64Array]]:
+    """Give the good rows, and the columns of those rows that are labels (below 2^53) or numbers."""
     problems: dict[int, BadRowError] = {}
-    numbers = {name: np.zeros(len(raw.lines), dtype=np.int64) for name in parsers if name in raw.columns}
+    numbers = {name: np.zeros(len(raw.lines)) for name in parsers if name in raw.columns}
     identities: list[tuple[Identity, ...]] = []
     for row in range(len(raw.lines)):
         try:

@@ -18,7 +18,7 @@ from noisette.errors import DataFileError
 from noisette.types import BadRows
 
 LABEL_COLUMNS = ("given_label", "verification_label", "correct_label")
-_KNOWN = ("key", "split", "reviewer", *LABEL_COLUMNS)
+_KNOWN = ("key", "split", "reviewer", "queue", "inclusion_probability", "seconds", *LABEL_COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from noisette.errors import DataFileError, ShapeError
 from noisette.files import atomic_open, atomic_path
 
 
-def write_label_file(path: str | Path, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> None:
+def write_label_file(path: str | Path, columns: Mapping[str, Sequence[Any] | np.ndarray | pa.Array]) -> None:
     """Write columns of equal length as ``.csv``, ``.tsv`` or ``.parquet``, with a header, in the order given.
+
+    None is an empty cell. An arrow array says its type to Parquet, also where all cells are empty.
 
     Raises:
         ShapeError: the columns differ in length.
@@ -24,7 +26,8 @@ def write_label_file(path: str | Path, columns: Mapping[str, Sequence[Any] | np.
     """
     path = Path(path)
     cells = {
-        name: values.tolist() if isinstance(values, np.ndarray) else list(values) for name, values in columns.items()
+        name: values.tolist() if isinstance(values, np.ndarray | pa.Array) else list(values)
+        for name, values in columns.items()
     }
     if len({len(values) for values in cells.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in cells.items())
@@ -32,7 +35,8 @@ def write_label_file(path: str | Path, columns: Mapping[str, Sequence[Any] | np.
     match path.suffix.lower():
         case ".parquet":
             with atomic_path(path) as temporary:
-                pq.write_table(pa.table(cells), temporary, compression="zstd")
+                typed = {name: values for name, values in columns.items() if isinstance(values, pa.Array)}
+                pq.write_table(pa.table(cells | typed), temporary, compression="zstd")
         case ".csv":
             with atomic_open(path) as file:
                 writer = csv.writer(file, lineterminator="\n")

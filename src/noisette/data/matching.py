@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
+
 from noisette.data.label_files import LabelTable
 from noisette.data.rows import BadRowError, verdict_of
 from noisette.errors import DataFileError
-from noisette.types import NOT_KNOWN, UNVERIFIED, BadRow, BadRows, Review, SampleTable
+from noisette.types import NOT_KNOWN, UNVERIFIED, BadRow, BadRows, Float64Array, Review, SampleTable
 
 
 def resolve_label_rows(
@@ -33,7 +35,7 @@ def resolve_label_rows(
         samples: the samples of the workspace.
         time: when the decisions count as taken, with time zone.
         reviewer: who decided, where the file does not say.
-        queue: the source of the decisions.
+        queue: what drew the samples, where the file does not say.
         split: the split of all rows; None: the file's split column, else the one split that has the key.
         class_names: names of the classes, for messages.
         bad_rows: counts, as left out, rows that decide nothing (label -1 and no correct label).
@@ -64,7 +66,6 @@ def resolve_label_rows(
         if verdict == UNVERIFIED:
             unverified += 1
             continue
-        who = labels.reviewers[row] if labels.reviewers is not None and labels.reviewers[row] else reviewer
         reviews.append(
             Review(
                 key=samples.keys[position],
@@ -72,14 +73,24 @@ def resolve_label_rows(
                 given_label=int(samples.given_labels[position]),
                 verification_label=verdict,
                 correct_label=correct,
-                reviewer=who,
+                reviewer=_text(labels.reviewers, row) or reviewer,
                 time=time,
-                queue=queue,
+                queue=_text(labels.queues, row) or queue,
+                inclusion_probability=_number(labels.inclusion_probabilities, row),
+                seconds=_number(labels.seconds, row),
             )
         )
     if bad_rows is not None:
         bad_rows.leave_out("verification label -1", unverified)
     return reviews, problems
+
+
+def _text(column: Sequence[str] | None, row: int) -> str:
+    return "" if column is None else column[row].strip()
+
+
+def _number(column: Float64Array | None, row: int) -> float | None:
+    return None if column is None or np.isnan(column[row]) else float(column[row])
 
 
 class _Finder:

@@ -93,6 +93,31 @@ def parse_verification_label(text: str) -> int:
     return number
 
 
+def parse_inclusion_probability(text: str) -> float:
+    """Parse a chance in (0, 1]; NaN for nothing (not known)."""
+    value = _parse_positive(text, "bad inclusion probability", "a number above 0 and up to 1")
+    if value == 0 or value > 1:
+        raise BadRowError("bad inclusion probability", f"expected a number above 0 and up to 1, got {text!r}")
+    return value
+
+
+def parse_seconds(text: str) -> float:
+    """Parse how long a decision took, a number from 0 on; NaN for nothing (not known)."""
+    return _parse_positive(text, "bad seconds", "a number from 0 on")
+
+
+def _parse_positive(text: str, kind: str, expected: str) -> float:
+    if not text.strip():
+        return np.nan
+    try:
+        value = float(text) if text.isascii() and "_" not in text else np.nan
+    except ValueError:
+        value = np.nan
+    if not 0 <= value < np.inf:
+        raise BadRowError(kind, f"expected {expected}, got {text!r}")
+    return value
+
+
 def verdict_of(given: int, correct: int, verdict: int = UNVERIFIED) -> int:
     """Give the verification label of a given label: a correct label implies it, and must not contradict a stated one.
 

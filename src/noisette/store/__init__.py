@@ -4,12 +4,14 @@ from noisette.store.artifacts import about_path, file_hash, folder_hash, read_ab
 from noisette.store.manifest import StoredType, TableManifest, TablePart, has_manifest, read_manifest
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
-from noisette.store.review_store import ResolvedLabels, ReviewCounts, ReviewStore
+from noisette.store.review_records import Draw, ResolvedLabels, ReviewCounts
+from noisette.store.review_store import ReviewStore
 from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
 from noisette.store.small_tables import read_table, read_table_metadata, write_table
 from noisette.store.table_writer import finished_rows, write_feature_table
 
 __all__ = [
+    "Draw",
     "ParquetTable",
     "ResolvedLabels",
     "ResumableTable",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
@@ -11,27 +12,29 @@ from noisette.errors import InvalidInputError
 from noisette.store.review_models import DecisionRow
 from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, UNVERIFIED, Review
 
-_Who = tuple[str, str, str]
-"""split, key, reviewer"""
+_Who = tuple[str, str, str, str]
+"""split, key, reviewer, queue"""
+_Said = tuple[int, int, int, float | None]
+"""given label, verification label, correct label, inclusion probability"""
 
 
-def append_reviews(session: Session, reviews: list[Review]) -> int:
+def append_reviews(session: Session, reviews: list[Review], *, from_file: bool = False) -> int:
     """Check decisions and insert those that are new; give how many. The caller's transaction holds the write lock."""
     for review in reviews:
         _check(review)
-    imported = [review for review in reviews if review.queue == "import"]
+    imported = [review for review in reviews if from_file or review.queue == "import"]
     before = _last_imports(session, imported)
     rows: dict[str, dict[str, object]] = {}
     for review in reviews:
-        if review.queue != "import":
+        if not (from_file or review.queue == "import"):
             identity = _identity(review, review.time.isoformat())
         else:
-            who = (review.split, review.key, review.reviewer)
+            who, said = (review.split, review.key, review.reviewer, review.queue), _said(review)
             last = before.get(who)
-            if last is not None and last[0] == _said(review):
+            if last is not None and last[0] == said:
                 continue
             identity = _identity(review, last[1] if last else "")
-            before[who] = (_said(review), identity)
+            before[who] = (said, identity)
         rows.setdefault(identity, _columns(review) | {"identity": identity})
     known = set(session.scalars(select(DecisionRow.identity).where(DecisionRow.identity.in_(rows))))
     new = [row for identity, row in rows.items() if identity not in known]
@@ -40,30 +43,24 @@ def append_reviews(session: Session, reviews: list[Review]) -> int:
     return len(new)
 
 
-def _last_imports(session: Session, reviews: list[Review]) -> dict[_Who, tuple[tuple[int, ...], str]]:
-    """Give what the last imported decision of each reviewer on each of these samples said, and its identity."""
+def _last_imports(session: Session, reviews: list[Review]) -> dict[_Who, tuple[_Said, str]]:
+    """Give what the last decision of each reviewer in each queue on these samples said, and its identity."""
     if not reviews:
         return {}
     names = sorted({(review.split, review.key) for review in reviews})
-    row = DecisionRow
-    query = (
-        select(
-            row.split, row.key, row.reviewer, row.identity, row.given_label, row.verification_label, row.correct_label
-        )
-        .where(row.queue == "import", tuple_(row.split, row.key).in_(names))
-        .order_by(row.id)
-    )
-    found = session.execute(query)
-    return {(split, key, reviewer): ((*said,), identity) for split, key, reviewer, identity, *said in found}
+    row, queues = DecisionRow, sorted({review.queue for review in reviews})
+    query = select(row).where(row.queue.in_(queues), tuple_(row.split, row.key).in_(names)).order_by(row.id)
+    found = [(row.to_review(), row.identity) for row in session.scalars(query)]
+    return {(one.split, one.key, one.reviewer, one.queue): (_said(one), identity) for one, identity in found}
 
 
-def _said(review: Review) -> tuple[int, ...]:
-    return review.given_label, review.verification_label, review.correct_label
+def _said(review: Review) -> _Said:
+    return review.given_label, review.verification_label, review.correct_label, review.inclusion_probability
 
 
 def _identity(review: Review, after: str) -> str:
     """Hash a decision together with what tells it from an earlier one that said the same."""
-    parts = (review.split, review.key, review.reviewer, review.queue, *map(str, _said(review)), after)
+    parts = (review.split, review.key, review.reviewer, review.queue, *map(str, _said(review)[:3]), after)
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -78,6 +75,7 @@ def _columns(review: Review) -> dict[str, object]:
         "time": review.time,
         "queue": review.queue,
         "inclusion_probability": review.inclusion_probability,
+        "seconds": review.seconds,
     }
 
 
@@ -94,3 +92,5 @@ def _check(review: Review) -> None:
     if review.inclusion_probability is not None and not 0 < review.inclusion_probability <= 1:
         got = review.inclusion_probability
         raise InvalidInputError(f"`inclusion_probability` {where} must lie in (0, 1], got {got}")
+    if review.seconds is not None and not 0 <= review.seconds < math.inf:
+        raise InvalidInputError(f"`seconds` {where} must be a number from 0 on, got {review.seconds}")

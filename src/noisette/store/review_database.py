@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from noisette.errors import DataFileError, NoisetteError, WorkspaceError
 from noisette.store.review_models import SCHEMA_VERSION, AboutRow, Base
+from noisette.store.review_upgrade import is_upgradable, upgrade_schema
 
 _WAIT_SECONDS = 60
 
@@ -68,11 +69,18 @@ class ReviewDatabase:
             if tables:
                 raise DataFileError(self.name, f"is a database of something else (tables {', '.join(sorted(tables))})")
             self._create_schema()
-        with self.session_scope() as session:
-            version = session.scalar(select(AboutRow.value).where(AboutRow.name == "schema_version"))
+        version = self._schema_version()
+        if is_upgradable(version):
+            with self.session_scope(write=True) as session:
+                upgrade_schema(session)
+            version = self._schema_version()
         if version != str(SCHEMA_VERSION):
             reason = f"has schema version {version}, this version of noisette knows {SCHEMA_VERSION}; upgrade noisette"
             raise DataFileError(self.name, reason)
+
+    def _schema_version(self) -> str | None:
+        with self.session_scope() as session:
+            return session.scalar(select(AboutRow.value).where(AboutRow.name == "schema_version"))
 
     def _create_schema(self) -> None:
         """Make the tables in one transaction; another process may have been faster."""

@@ -11,7 +11,8 @@ from sqlalchemy.types import TypeDecorator
 from noisette.errors import InvalidInputError
 from noisette.types import Review
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 has `seconds`; `review_upgrade` brings older databases to it."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -68,6 +69,7 @@ class DecisionRow(Base):
     queue: Mapped[str]
     inclusion_probability: Mapped[float | None]
     identity: Mapped[str] = mapped_column(String(32), unique=True)
+    seconds: Mapped[float | None]
 
     def to_review(self) -> Review:
         """Give the decision as a plain record."""
@@ -81,4 +83,5 @@ class DecisionRow(Base):
             time=self.time,
             queue=self.queue,
             inclusion_probability=self.inclusion_probability,
+            seconds=self.seconds,
         )

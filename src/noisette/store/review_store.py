@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -14,35 +13,10 @@ from sqlalchemy import Select, func, select
 from noisette.store.review_append import append_reviews
 from noisette.store.review_database import ReviewDatabase
 from noisette.store.review_models import DecisionRow
-from noisette.types import CORRECT, MISLABELLED, NOT_KNOWN, UNVERIFIED, BoolArray, IntArray, Review
+from noisette.store.review_records import Draw, ResolvedLabels, ReviewCounts
+from noisette.types import CORRECT, MISLABELLED, RANDOM_QUEUES, UNVERIFIED, IntArray, Review
 
 _CHUNK = 200  # rows a statement: SQLite takes at most 999 variables in old builds
-
-
-@dataclass(frozen=True, eq=False)
-class ResolvedLabels:
-    """The decisions that stand, in the order of the samples that were asked for.
-
-    Attributes:
-        verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified or unsure.
-        correct_labels: (N,) class ids; -1 not known, -2 none of the classes.
-        changed: (N,) True where the decision was about another given label: it does not count.
-    """
-
-    verification_labels: IntArray
-    correct_labels: IntArray
-    changed: BoolArray
-
-
-@dataclass(frozen=True)
-class ReviewCounts:
-    """How many decisions there are, on how many samples, and what the last decision on each sample says."""
-
-    decisions: int
-    samples: int
-    correct: int
-    mislabelled: int
-    unsure: int
 
 
 class ReviewStore:
@@ -64,12 +38,16 @@ class ReviewStore:
     def __init__(self, url_or_path: str | Path) -> None:
         self._database = ReviewDatabase(url_or_path)
 
-    def append(self, reviews: Iterable[Review]) -> int:
+    def append(self, reviews: Iterable[Review], *, from_file: bool = False) -> int:
         """Add decisions in one transaction: all of them or, if the process dies, none.
 
         A decision that is there already is not added again. For queue "import" that is one that repeats the last
-        imported decision of the same reviewer on the same sample, so importing a file twice adds nothing; for other
-        queues one that has the same time as well.
+        decision of the same reviewer in that queue on the same sample, so importing a file twice adds nothing; for
+        other queues one that has the same time as well.
+
+        Args:
+            reviews: the decisions.
+            from_file: every queue counts as "import" does: a file may state the queue, and has no times.
 
         Returns:
             The number of decisions added.
@@ -81,7 +59,7 @@ class ReviewStore:
         waiting, added = iter(reviews), 0
         with self._database.session_scope(write=True) as session:
             while chunk := list(islice(waiting, _CHUNK)):
-                added += append_reviews(session, chunk)
+                added += append_reviews(session, chunk, from_file=from_file)
         return added
 
     def reviews(self) -> Iterator[Review]:
@@ -104,18 +82,47 @@ class ReviewStore:
 
     def resolve(self, splits: Sequence[str], keys: Sequence[str], given_labels: IntArray) -> ResolvedLabels:
         """Give the labels that stand for N samples, aligned to them; see `ResolvedLabels`."""
-        standing = self.latest()
-        verdicts = np.full(len(keys), UNVERIFIED, dtype=np.int64)
-        correct = np.full(len(keys), NOT_KNOWN, dtype=np.int64)
-        changed = np.zeros(len(keys), dtype=np.bool_)
+        standing, draws = self.latest(), self.draws()
+        found = ResolvedLabels.none_of(len(keys))
         for row, name in enumerate(zip(splits, keys, strict=True)):
             review = standing.get(name)
             if review is None:
                 continue
-            changed[row] = review.given_label != given_labels[row]
-            if not changed[row]:
-                verdicts[row], correct[row] = review.verification_label, review.correct_label
-        return ResolvedLabels(verdicts, correct, changed)
+            found.changed[row] = review.given_label != given_labels[row]
+            if found.changed[row]:
+                continue
+            found.verification_labels[row], found.correct_labels[row] = review.verification_label, review.correct_label
+            found.is_unsure[row] = review.verification_label == UNVERIFIED
+            draw = draws.get((*name, review.given_label))
+            if draw is not None and not found.is_unsure[row]:
+                found.inclusion_probabilities[row] = draw.inclusion_probability
+                found.is_audit[row] = draw.queue in RANDOM_QUEUES
+        return found
+
+    def draws(self) -> dict[tuple[str, str, int], Draw]:
+        """Give how each (split, key, given label) was drawn, where a decision says with what chance.
+
+        The first decision that says so counts: that a sample was looked at once more, for whatever reason, does not
+        change how it got among the verified ones.
+        """
+        row = DecisionRow
+        known = select(func.min(row.id)).where(row.inclusion_probability.is_not(None))
+        first = known.group_by(row.split, row.key, row.given_label)
+        query = select(row.split, row.key, row.given_label, row.queue, row.inclusion_probability)
+        with self._database.session_scope() as session:
+            found = session.execute(query.where(row.id.in_(first)))
+            return {
+                (split, key, given): Draw(queue, chance)
+                for split, key, given, queue, chance in found
+                if chance is not None
+            }
+
+    def median_seconds(self) -> float | None:
+        """Give how long a decision takes: the median of all that were timed, None where none was."""
+        query = select(DecisionRow.seconds).where(DecisionRow.seconds > 0)
+        with self._database.session_scope() as session:
+            seconds = [value for value in session.scalars(query) if value is not None]
+        return float(np.median(seconds)) if seconds else None
 
     def counts(self) -> ReviewCounts:
         """Count decisions, reviewed samples, and what stands for them."""

@@ -21,7 +21,7 @@ from noisette.types.arrays import (
 )
 from noisette.types.bad_rows import BadRow, BadRows, OnError
 from noisette.types.features import ArrayTable, FeatureTable, as_table
-from noisette.types.records import LabelScores, ReferenceSet, Review, Sample
+from noisette.types.records import RANDOM_QUEUES, LabelScores, ReferenceSet, Review, Sample
 from noisette.types.samples import SampleTable
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "MISLABELLED",
     "NONE_OF_THE_CLASSES",
     "NOT_KNOWN",
+    "RANDOM_QUEUES",
     "UNVERIFIED",
     "ArrayLike",
     "ArrayTable",

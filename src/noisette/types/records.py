@@ -7,6 +7,9 @@ from datetime import datetime
 
 from noisette.types.arrays import NOT_KNOWN, UNVERIFIED, BoolArray, Float32Array, Float64Array, IntArray
 
+RANDOM_QUEUES = ("audit", "random")
+"""Queues whose samples were drawn at random from all that nobody had checked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -54,8 +57,10 @@ class Review:
         correct_label: the right class id; -1 not known, -2 none of the classes.
         reviewer: who decided; imported files are reviewers too.
         time: when, with time zone.
-        queue: why the sample was shown ("import", "random", "suspicious", ...).
-        inclusion_probability: chance in (0, 1] that this queue chose the sample; None where it is not known.
+        queue: why the sample was shown ("import", "audit", "plan", "suspicious", ...); see `RANDOM_QUEUES`.
+        inclusion_probability: chance in (0, 1] that the draw behind this queue took the sample; None where it is not
+            known.
+        seconds: how long the decision took, >= 0; None where it is not known.
     """
 
     key: str
@@ -67,6 +72,7 @@ class Review:
     reviewer: str = ""
     queue: str = "import"
     inclusion_probability: float | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

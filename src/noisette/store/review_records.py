@@ -1,0 +1,57 @@
+"""What the review store answers, as plain records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from noisette.types import NOT_KNOWN, UNVERIFIED, BoolArray, Float64Array, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class ResolvedLabels:
+    """The decisions that stand, in the order of the samples that were asked for.
+
+    Attributes:
+        verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified or unsure.
+        correct_labels: (N,) class ids; -1 not known, -2 none of the classes.
+        changed: (N,) True where the decision was about another given label: it does not count.
+        inclusion_probabilities: (N,) chance in (0, 1] with which a verified sample was drawn; NaN where it is not
+            known, or nothing is verified.
+        is_audit: (N,) True where a verified sample was drawn at random from all samples.
+        is_unsure: (N,) True where somebody looked and could not tell.
+    """
+
+    verification_labels: IntArray
+    correct_labels: IntArray
+    changed: BoolArray
+    inclusion_probabilities: Float64Array
+    is_audit: BoolArray
+    is_unsure: BoolArray
+
+    @classmethod
+    def none_of(cls, size: int) -> ResolvedLabels:
+        """Give the labels of N samples that nobody decided on."""
+        masks = [np.zeros(size, dtype=np.bool_) for _ in range(3)]
+        verdicts, correct = np.full(size, UNVERIFIED, np.int64), np.full(size, NOT_KNOWN, np.int64)
+        return cls(verdicts, correct, masks[0], np.full(size, np.nan), masks[1], masks[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How a sample came to be looked at: the queue that drew it, and with what chance in (0, 1]."""
+
+    queue: str
+    inclusion_probability: float
+
+
+@dataclass(frozen=True)
+class ReviewCounts:
+    """How many decisions there are, on how many samples, and what the last decision on each sample says."""
+
+    decisions: int
+    samples: int
+    correct: int
+    mislabelled: int
+    unsure: int
