@@ -10,7 +10,20 @@ from tests.pipeline.conftest import Files, files, workspace
 
 __all__ = ["files", "workspace"]
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["demo", "init", "embed", "detect", "evaluate", "run", "report", "status", "export", "score", "convert"]
+COMMANDS = [
+    "demo",
+    "init",
+    "embed",
+    "detect",
+    "plan",
+    "evaluate",
+    "run",
+    "report",
+    "status",
+    "export",
+    "score",
+    "convert",
+]
 COMMANDS += ["references", "labels import", "labels export"]
 
 

@@ -82,3 +82,14 @@ def test_the_worst_classes_come_first_and_clean_ones_not_at_all() -> None:
     assert all(w.low <= w.rate <= w.high and w.bounded for w in worst)
     clean = dataclasses.replace(data, noise_rates=dataclasses.replace(data.noise_rates, rate=np.zeros(6)))
     assert words.worst_classes(clean, 3) == []
+
+
+def test_the_lead_says_what_the_interval_assumes_of_the_choice() -> None:
+    data = make_report()
+    checked = int((data.verification_labels >= 0).sum())
+    assert "assume that the checked labels were chosen at random within their class." in words.headline(data).lead
+    all_drawn = dataclasses.replace(data, num_drawn=checked)
+    assert "drawn with known chances, and count by them." in words.headline(all_drawn).lead
+    mixed = words.headline(dataclasses.replace(data, num_drawn=3)).lead
+    assert f"3 of the {checked:,} checked labels were drawn with known chances" in mixed
+    assert "assume that the others were chosen at random within their class." in mixed

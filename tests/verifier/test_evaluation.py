@@ -23,3 +23,15 @@ def test_rows_of_one_kind_have_errors_but_no_ranking() -> None:
     assert found.error == 0.25
     assert math.isnan(found.auroc)
     assert math.isnan(found.average_precision)
+
+
+def test_weights_count_in_every_figure() -> None:
+    weight = np.array([1.0, 3.0, 2.0, 1.0])
+    rows = np.repeat(np.arange(4), weight.astype(int))
+    weighted = evaluate_scores("x", SCORES, TARGETS, GIVEN, 0.5, weight)
+    repeated = evaluate_scores("x", SCORES[rows], TARGETS[rows], GIVEN[rows], 0.5)
+    plain = evaluate_scores("x", SCORES, TARGETS, GIVEN, 0.5)
+    for name in ("average_error", "error", "auroc", "average_precision"):
+        assert getattr(weighted, name) == pytest.approx(getattr(repeated, name), nan_ok=True)
+    assert weighted.error != plain.error
+    assert weighted.num_rows == 4

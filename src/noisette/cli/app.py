@@ -16,6 +16,7 @@ from noisette.cli.evaluate import evaluate
 from noisette.cli.export import export
 from noisette.cli.init import init
 from noisette.cli.labels import labels
+from noisette.cli.plan import plan
 from noisette.cli.report import report
 from noisette.cli.run import run
 from noisette.cli.score import score
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for function in (demo, init, embed, detect, evaluate, run, report, status, export, score, convert, references):
+for function in (demo, init, embed, detect, plan, evaluate, run, report, status, export, score, convert, references):
     app.command()(function)
 app.add_typer(labels, name="labels")
 

@@ -50,6 +50,7 @@ def _evaluate(workspace: Path | None, thresholds: Sequence[str], names: Sequence
     lines = ["on verified labels, each scored by a model that had not seen it:", *_figures(found.cross_fitted)]
     if found.evaluation_splits:
         lines += ["", "on the validation and test splits:", *_figures(found.evaluation_splits)]
+    lines += ["", found.choice_note]
     finish(asdict(found), as_json, lines, f"noisette evaluate --held-out 0.3 -w {quoted(opened.root)}")
 
 

@@ -15,7 +15,9 @@ labels = typer.Typer(help="Verification labels in and out.", no_args_is_help=Tru
 @labels.command("import")
 @command
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="key, verification_label[, correct_label, reviewer, ...].")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="key, verification_label[, correct_label, reviewer, ...].")
+    ],
     workspace: WorkspaceOption = None,
     reviewer: Annotated[str, typer.Option(help="Who decided, where the file does not say.")] = "import",
     split: Annotated[str | None, typer.Option(help="Split of the samples, where keys occur in several.")] = None,

@@ -20,7 +20,8 @@ from noisette.pipeline.fitting import make_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
-from noisette.types import IntArray, Progress, silent
+from noisette.planning.label_weights import choice_note
+from noisette.types import Float64Array, IntArray, Progress, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.evaluation import Detection, evaluate_scores
 from noisette.verifier.held_out import HeldOutReport, held_out_classes
@@ -31,10 +32,14 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures at several thresholds: on the rows learned from (each scored out of fold), and on evaluation splits."""
+    """Figures at several thresholds: on the rows learned from (each scored out of fold), and on evaluation splits.
+
+    Labels drawn with a known chance are weighted by it; `choice_note` says what is assumed of the others.
+    """
 
     cross_fitted: tuple[Detection, ...]
     evaluation_splits: tuple[Detection, ...]
+    choice_note: str = ""
 
 
 def evaluate(workspace: Workspace, thresholds: Sequence[str] = (AUTO,), verifiers: Sequence[str] = ()) -> Evaluation:
@@ -62,11 +67,12 @@ def evaluate(workspace: Workspace, thresholds: Sequence[str] = (AUTO,), verifier
         tuple(
             row
             for name in names
-            for row in _at_thresholds(workspace, name, labelled, np.flatnonzero(verified & rows), thresholds)
+            for row in _at_thresholds(workspace, name, labelled, np.flatnonzero(verified & rows), weights, thresholds)
         )
-        for rows in (~apart, apart)
+        for rows, weights in ((part, labelled.label_weights(part)) for part in (~apart, apart))
     )
-    return Evaluation(within, beyond)
+    num_known = int(np.isfinite(labelled.inclusion_probabilities[verified]).sum())
+    return Evaluation(within, beyond, choice_note(int(verified.sum()), num_known))
 
 
 def evaluate_held_out(
@@ -110,7 +116,12 @@ def _maker(workspace: Workspace, name: str, progress: Progress) -> Callable[[], 
 
 
 def _at_thresholds(
-    workspace: Workspace, name: str, labelled: LabelledFeatures, rows: IntArray, thresholds: Sequence[str]
+    workspace: Workspace,
+    name: str,
+    labelled: LabelledFeatures,
+    rows: IntArray,
+    weights: Float64Array | None,
+    thresholds: Sequence[str],
 ) -> list[Detection]:
     if rows.size == 0:
         return []
@@ -126,7 +137,14 @@ def _at_thresholds(
             )
         case = name if text == AUTO else f"{name} at {text}"
         found.append(
-            evaluate_scores(case, scores, labelled.verification_labels[rows], labelled.given_labels[rows], threshold)
+            evaluate_scores(
+                case,
+                scores,
+                labelled.verification_labels[rows],
+                labelled.given_labels[rows],
+                threshold,
+                None if weights is None else weights[rows],
+            )
         )
     return found
 

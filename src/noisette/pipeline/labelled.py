@@ -10,8 +10,9 @@ import numpy as np
 from noisette.errors import WorkspaceError
 from noisette.pipeline.sample_rows import sample_rows
 from noisette.pipeline.workspace import Workspace
+from noisette.planning.label_weights import label_weights
 from noisette.store import ParquetTable, read_samples
-from noisette.types import FeatureTable, Float32Array, IntArray
+from noisette.types import BoolArray, FeatureTable, Float32Array, Float64Array, IntArray
 
 EVALUATION_SPLITS = ("validation", "test")
 """Splits whose verification labels are never learned from."""
@@ -28,6 +29,8 @@ class LabelledFeatures:
         given_labels: (N,) class ids.
         verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified.
         correct_labels: (N,) class id; -1 not known, -2 none of the classes.
+        inclusion_probabilities: (N,) chance in (0, 1] with which a verified sample was drawn; NaN where not known.
+        is_audit: (N,) True where a verified sample was drawn at random from all samples.
         class_names: names of the K classes.
         notes: what a person should know about the join of samples, features and decisions.
     """
@@ -39,6 +42,8 @@ class LabelledFeatures:
     given_labels: IntArray
     verification_labels: IntArray
     correct_labels: IntArray
+    inclusion_probabilities: Float64Array
+    is_audit: BoolArray
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -46,6 +51,23 @@ class LabelledFeatures:
     def is_evaluation(self) -> np.ndarray:
         """(N,) mask of the rows that are kept for evaluation."""
         return np.isin(np.array(self.splits, dtype=object), EVALUATION_SPLITS)
+
+    def label_weights(self, rows: BoolArray) -> Float64Array | None:
+        """Give (N,) weights of verified labels, so that those in `rows` (a mask) stand for the samples there; or None.
+
+        See `planning.label_weights`; None: no verified label has a known chance, all count the same.
+        """
+        found = label_weights(
+            self.given_labels[rows],
+            self.verification_labels[rows],
+            self.inclusion_probabilities[rows],
+            len(self.class_names),
+        )
+        if found is None:
+            return None
+        weights = np.ones(rows.size)
+        weights[rows] = found
+        return weights
 
     def fit_arguments(self) -> dict[str, object]:
         """Give the arguments of `Verifier.fit`: all rows but those kept for evaluation."""
@@ -146,6 +168,8 @@ def load_labelled(workspace: Workspace) -> LabelledFeatures:
         given,
         resolved.verification_labels,
         resolved.correct_labels,
+        resolved.inclusion_probabilities,
+        resolved.is_audit,
         class_names,
         tuple(notes),
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from noisette.pipeline.workspace import Workspace
 from noisette.store import ParquetTable, about_path, file_hash, folder_hash, read_about, write_about
+from noisette.types import RANDOM_QUEUES
 
 State = Literal["missing", "current", "stale"]
 
@@ -63,13 +64,15 @@ def artifact_hash(path: Path) -> str:
 
 
 def _decisions_hash(workspace: Workspace) -> str:
-    """Hash the decision in force for each sample; who decided, and when, changes no result."""
+    """Hash the decision in force for each sample, and how it was drawn; who decided, and when, changes no result."""
     digest = hashlib.blake2b(digest_size=16)
     with workspace.reviews() as reviews:
-        latest = reviews.latest()
+        latest, draws = reviews.latest(), reviews.draws()
     for identity, review in sorted(latest.items()):
         verdict = (*identity, review.given_label, review.verification_label, review.correct_label)
-        digest.update(json.dumps(verdict).encode())
+        draw = draws.get((*identity, review.given_label))
+        how = () if draw is None else (draw.inclusion_probability, draw.queue in RANDOM_QUEUES)
+        digest.update(json.dumps(verdict + how).encode())
     return digest.hexdigest()
 
 

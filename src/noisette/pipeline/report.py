@@ -20,7 +20,7 @@ from noisette.pipeline.workspace import Workspace
 from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult, write_report
 from noisette.scores.noise_rates import estimate_noise_rates
 from noisette.scores.weights import summarize_weights
-from noisette.types import Progress, silent
+from noisette.types import Float64Array, Progress, silent
 from noisette.verifier.rules import DecisionRules
 from noisette.verifier.saving import load_rules
 
@@ -63,6 +63,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
     table = read_scores(workspace.scores(chosen))
     rules = load_rules(workspace.verifier(chosen))
     verified = labelled.verification_labels
+    weights = labelled.label_weights(np.ones(verified.size, dtype=np.bool_))
     held_out = _held_out(workspace)
     return ReportData(
         title=workspace.settings.project.title,
@@ -71,10 +72,15 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         verification_labels=verified,
         model_quality=None if np.isnan(table.verifier_quality).all() else table.verifier_quality,
         noise_rates=estimate_noise_rates(
-            table.scores.given_label, table.verifier_quality, verified, len(labelled.class_names)
+            table.scores.given_label,
+            table.verifier_quality,
+            verified,
+            len(labelled.class_names),
+            sample_weight=weights,
         ),
         weights=summarize_weights(table.scores.sample_weight, table.scores.given_label, len(labelled.class_names)),
-        per_class_error=_per_class_error(table, labelled, rules),
+        num_drawn=int(np.isfinite(labelled.inclusion_probabilities[verified >= 0]).sum()),
+        per_class_error=_per_class_error(table, labelled, rules, weights),
         threshold=rules.threshold,
         score_name=table.score_name,
         evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
@@ -87,13 +93,21 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
     )
 
 
-def _per_class_error(table: ScoreTable, labelled: LabelledFeatures, rules: DecisionRules) -> np.ndarray | None:
+def _per_class_error(
+    table: ScoreTable, labelled: LabelledFeatures, rules: DecisionRules, weights: Float64Array | None
+) -> np.ndarray | None:
     rows = np.flatnonzero(labelled.verification_labels >= 0)
     if rows.size == 0 or rules.threshold is None:
         return None
     verdict = rules.verdict(table.scores.score[rows])
     given = labelled.given_labels[rows]
-    return per_class_error(verdict, labelled.verification_labels[rows], given, num_classes=len(labelled.class_names))
+    return per_class_error(
+        verdict,
+        labelled.verification_labels[rows],
+        given,
+        num_classes=len(labelled.class_names),
+        sample_weight=None if weights is None else weights[rows],
+    )
 
 
 def _result(

@@ -94,6 +94,11 @@ class Workspace:
         return self.root / "evaluation" / "held_out.json"
 
     @property
+    def plan(self) -> Path:
+        """The labels to verify next, to be filled in and imported."""
+        return self.root / "plan.csv"
+
+    @property
     def report(self) -> Path:
         """The report page."""
         return self.root / "report" / "index.html"

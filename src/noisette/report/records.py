@@ -91,6 +91,7 @@ class ReportData:
         verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified.
         noise_rates: from `scores.noise_rates.estimate_noise_rates`.
         weights: from `scores.weights.summarize_weights`.
+        num_drawn: how many of the verified labels were drawn with a known chance; the figures weight those by it.
         model_quality: (N,) label quality *before* human decisions, out of fold on verified rows, for the reliability
             diagram; None = no diagram.
         per_class_error: (K,) detection error on verified samples, NaN where there are none; None = not measured.
@@ -111,6 +112,7 @@ class ReportData:
     verification_labels: IntArray
     noise_rates: NoiseRates
     weights: WeightSummary
+    num_drawn: int = 0
     model_quality: Float64Array | None = None
     per_class_error: Float64Array | None = None
     threshold: float | None = None

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from noisette.planning.label_weights import choice_note
 from noisette.report.records import ReportData
-from noisette.scores.residuals import MIN_CLASSES
+from noisette.scores.recalibration import MIN_CLASSES
 from noisette.types import MISLABELLED, UNVERIFIED
 
 DASH = "\N{EN DASH}"
@@ -84,7 +85,7 @@ def headline(data: ReportData) -> Headline:
         f"Between {low} and {high} with {percent(data.noise_rates.level, 0)} confidence: "
         f"{percent(total.value / size)} of all labels ({percent(total.low / size)} to {percent(total.high / size)}). "
     )
-    return Headline(word, number, f"of {size:,} {labels} wrong", lead + checked)
+    return Headline(word, number, f"of {size:,} {labels} wrong", f"{lead}{checked} {choice_words(data)}")
 
 
 def _headline_without_estimate(data: ReportData, checked: str) -> Headline:
@@ -112,6 +113,11 @@ def checked_words(data: ReportData) -> str:
         f"{plural(num_checked, 'label')} {_was(num_checked)} checked by people, in {classes:,} of "
         f"{plural(len(data.class_names), 'class', 'classes')}; {wrong:,} of them {_was(wrong)} wrong."
     )
+
+
+def choice_words(data: ReportData) -> str:
+    """Say what errors and intervals assume about how the checked labels were chosen."""
+    return choice_note(int((data.verification_labels != UNVERIFIED).sum()), data.num_drawn)
 
 
 def _was(number: int) -> str:

@@ -37,6 +37,7 @@ def evaluate_scores(
     verification_labels: IntArray,
     given_labels: IntArray,
     threshold: float,
+    sample_weight: Float64Array | None = None,
 ) -> Detection:
     """Measure scores on verified rows.
 
@@ -46,6 +47,7 @@ def evaluate_scores(
         verification_labels: (M,) 1 correct, 0 mislabelled.
         given_labels: (M,) class ids.
         threshold: a label counts as correct where its score is at or above.
+        sample_weight: (M,) weights > 0, such as 1 / inclusion probability; None = all rows count the same.
 
     Example:
         >>> import numpy as np
@@ -56,10 +58,10 @@ def evaluate_scores(
     verdict = scores >= threshold
     return Detection(
         name,
-        average_error_rate(verdict, verification_labels, given_labels),
-        error_rate(verdict, verification_labels),
-        auroc(scores, verification_labels),
-        average_precision(scores, verification_labels),
+        average_error_rate(verdict, verification_labels, given_labels, sample_weight=sample_weight),
+        error_rate(verdict, verification_labels, sample_weight=sample_weight),
+        auroc(scores, verification_labels, sample_weight=sample_weight),
+        average_precision(scores, verification_labels, sample_weight=sample_weight),
         float(threshold),
         int(scores.size),
     )
