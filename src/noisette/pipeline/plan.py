@@ -15,7 +15,7 @@ from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.pipeline.plan_file import check_no_answers_are_lost, write_plan
 from noisette.pipeline.plan_result import ClassTable, PlanResult
-from noisette.pipeline.provenance import about_step, input_hashes, record, state_of
+from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, record, state_of
 from noisette.pipeline.score_tables import ScoreTable, read_scores
 from noisette.pipeline.workspace import Workspace
 from noisette.planning import propose
@@ -83,7 +83,8 @@ def plan(
     write_plan(path, table, found, workspace.class_names())
     if path == workspace.plan:
         settings = {"budget": count, "audit_share": audit_share, "seed": seed, "verifier": chosen}
-        record(path, about_step("plan", settings, inputs))
+        scores = {"scores": artifact_hash(workspace.scores(chosen))}
+        record(path, about_step("plan", settings, inputs | scores))
     return PlanResult.of(
         path,
         found,
