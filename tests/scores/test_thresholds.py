@@ -77,3 +77,12 @@ def test_a_class_counts_the_same_however_many_samples_it_has() -> None:
 def test_nothing_verified_is_an_error_with_a_remedy() -> None:
     with pytest.raises(NotVerifiedError, match="verify some labels, or give a threshold"):
         choose_threshold(np.empty(0), np.empty(0, dtype=int))
+
+
+def test_a_weight_of_two_counts_as_a_copy() -> None:
+    scores, truth = np.array([0.1, 0.2, 0.3, 0.4]), np.array([1, 0, 1, 1])
+    weight = np.array([1.0, 2.0, 1.0, 1.0])
+    copied = np.repeat(np.arange(4), weight.astype(int))
+    assert choose_threshold(scores, truth, sample_weight=weight) == choose_threshold(scores[copied], truth[copied])
+    assert choose_threshold(scores, truth, sample_weight=weight) > scores[1]
+    assert choose_threshold(scores, truth) < scores[0]

@@ -11,7 +11,12 @@ FIXED_THRESHOLDS = (0.1, 0.2)
 """The thresholds of the published CleanNet runs."""
 
 
-def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups: IntArray | None = None) -> float:
+def choose_threshold(
+    scores: Float64Array,
+    verification_labels: IntArray,
+    groups: IntArray | None = None,
+    sample_weight: Float64Array | None = None,
+) -> float:
     """Choose the threshold with the lowest error on verified samples; a label is correct iff score >= threshold.
 
     Args:
@@ -19,6 +24,7 @@ def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups
         verification_labels: (M,) 1 correct, 0 mislabelled.
         groups: (M,) classes; given, the mean of the classes' errors is minimised (the papers' average error rate),
             else the error over all samples.
+        sample_weight: (M,) weights > 0, 1 / inclusion probability; None = 1.
 
     Returns:
         A finite number halfway between two scores (or, to reject nothing or everything, outside of them); of equally
@@ -33,7 +39,8 @@ def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups
     """
     if scores.size == 0:
         raise NotVerifiedError("a threshold needs verified samples; verify some labels, or give a threshold yourself")
-    weights = np.ones(scores.size) if groups is None else _group_weights(groups)
+    weights = np.ones(scores.size) if sample_weight is None else sample_weight / sample_weight.mean()
+    weights = weights if groups is None else _group_weights(groups, weights)
     order = np.argsort(scores, kind="stable")
     ranked = scores[order]
     signed = np.where(verification_labels[order] == 1, weights[order], -weights[order])
@@ -52,8 +59,8 @@ def choose_threshold(scores: Float64Array, verification_labels: IntArray, groups
     return middle if middle > below else above  # between two neighbouring floats there is no middle
 
 
-def _group_weights(groups: IntArray) -> Float64Array:
-    """Weight each sample by 1 / (size of its group), so that every group counts the same."""
-    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    weights: Float64Array = 1.0 / counts[inverse]
-    return weights
+def _group_weights(groups: IntArray, weights: Float64Array) -> Float64Array:
+    """Divide each sample's weight by the sum of its group, so that every group counts the same."""
+    _, inverse = np.unique(groups, return_inverse=True)
+    shares: Float64Array = weights / np.bincount(inverse, weights)[inverse]
+    return shares
