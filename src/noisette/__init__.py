@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         DRAEVerifier as DRAEVerifier,
     )
     from noisette.verifier import (
+        EvidenceVerifier as EvidenceVerifier,
+    )
+    from noisette.verifier import (
         FilteringVerifier as FilteringVerifier,
     )
     from noisette.verifier import (
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "AverageVerifier": "noisette.verifier",
     "DRAEVerifier": "noisette.verifier",
+    "EvidenceVerifier": "noisette.verifier",
     "FilteringVerifier": "noisette.verifier",
     "KNNVerifier": "noisette.verifier",
     "LabelPropagationVerifier": "noisette.verifier",

@@ -18,7 +18,7 @@ def detect(
     workspace: WorkspaceOption = None,
     verifier: Annotated[
         str | None,
-        typer.Option(help="auto, cleannet, average, filtering, knn, svm, mlp, label-propagation, label-spreading, ..."),
+        typer.Option(help="auto, evidence, cleannet, average, filtering, knn, svm, mlp, label-propagation, ..."),
     ] = None,
     num_references: Annotated[int | None, typer.Option(min=1, help="K-means references a class.")] = None,
     normalization: Annotated[str | None, typer.Option(help="CleanNet: auto, log, l2 or none.")] = None,

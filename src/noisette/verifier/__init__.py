@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from noisette.verifier.cleannet.network import CleanNet as CleanNet
     from noisette.verifier.cleannet.recipe import CleanNetRecipe as CleanNetRecipe
     from noisette.verifier.cleannet.verifier import CleanNetVerifier as CleanNetVerifier
+    from noisette.verifier.evidence.verifier import EvidenceVerifier as EvidenceVerifier
     from noisette.verifier.held_out import HeldOutReport as HeldOutReport
     from noisette.verifier.held_out import held_out_classes as held_out_classes
     from noisette.verifier.held_out import held_out_table as held_out_table
@@ -36,6 +37,7 @@ _HOME_OF = {
     "CleanNet": "cleannet.network",
     "CleanNetRecipe": "cleannet.recipe",
     "CleanNetVerifier": "cleannet.verifier",
+    "EvidenceVerifier": "evidence.verifier",
     "HeldOutReport": "held_out",
     "held_out_classes": "held_out",
     "held_out_table": "held_out",

@@ -30,6 +30,7 @@ VERIFIERS: dict[str, str] = {
     "knn": "noisette.verifier.baselines.knn:KNNVerifier",
     "svm": "noisette.verifier.baselines.svm:SVMVerifier",
     "mlp": "noisette.verifier.baselines.mlp:MLPVerifier",
+    "evidence": "noisette.verifier.evidence.verifier:EvidenceVerifier",
     "cleannet": "noisette.verifier.cleannet.verifier:CleanNetVerifier",
 }
 """Where the class of each verifier lives; the one list that the command line, `load_verifier` and the tests read."""

@@ -1,0 +1,1 @@
+"""The evidence verifier: what speaks for a label, weighed by the verified ones."""

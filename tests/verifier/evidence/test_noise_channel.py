@@ -1,0 +1,43 @@
+"""The classifier behind a noise channel finds the right classes without a verification label."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from noisette.verifier.evidence.noise_channel import channel_ratios, fit_noise_channel, right_classes
+
+
+def test_the_right_classes_are_found_behind_confused_labels() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=3000)
+    features = (2 * np.eye(3)[truth] + rng.normal(size=(3000, 3)) / 2).astype(np.float32)
+    given = np.where(rng.random(3000) < 0.3, (truth + 1) % 3, truth)
+    found = fit_noise_channel(features, given, np.arange(3000) % 5, 3, 1.0)
+    assert np.mean(found["right"].argmax(axis=1) == truth) > 0.97
+    expected = 0.7 * np.eye(3) + 0.3 * np.roll(np.eye(3), 1, axis=1)
+    np.testing.assert_allclose(found["channel"], expected, atol=0.08)
+
+
+def test_a_ratio_is_that_of_the_joint_probabilities() -> None:
+    rng = np.random.default_rng(1)
+    logs, labels = log_softmax(rng.normal(size=(6, 3)), axis=1), np.array([0, 1, 2, 0, 1, 2])
+    channel = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.1, 0.6]])
+    for row, ratio in enumerate(channel_ratios(logs, labels, channel)):
+        joint = [np.exp(logs[row, k]) * channel[k, labels[row]] for k in range(3)]
+        own = joint.pop(labels[row])
+        assert ratio == pytest.approx(np.log(own / max(joint)))
+
+
+def test_probabilities_of_right_classes_sum_to_one() -> None:
+    logs = log_softmax(np.random.default_rng(2).normal(size=(50, 4)), axis=1)
+    right, channel = right_classes(logs, np.arange(50) % 4)
+    np.testing.assert_allclose(right.sum(axis=1), 1.0)
+    np.testing.assert_allclose(channel.sum(axis=1), 1.0)
+
+
+def test_a_class_with_one_row_and_constant_features_give_finite_numbers() -> None:
+    features = np.ones((12, 2), dtype=np.float32)
+    found = fit_noise_channel(features, np.array([0] * 6 + [1] * 5 + [2]), np.arange(12) % 5, 3, 1e-3)
+    assert all(np.isfinite(array).all() for array in found.values())
