@@ -162,6 +162,7 @@ def _ranking_only() -> ReportData:
         is_label_issue=np.zeros(data.num_samples, dtype=bool),
         suggested_label=np.full(data.num_samples, -1),
         suggested_probability=unknown,
+        none_probability=unknown,
         sample_weight=np.ones(data.num_samples),
     )
     rates = dataclasses.replace(

@@ -25,6 +25,7 @@ def _curate(rule: CurationRule, rows: list[Row]) -> Curated:
         is_label_issue=issue.astype(bool),
         suggested_label=suggested,
         suggested_probability=chance.astype(float),
+        none_probability=np.zeros(chance.shape),
         sample_weight=weight.astype(float),
     )
     return curate(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisette.errors import InvalidInputError, ShapeError
-from noisette.scores.decisions import label_scores
+from noisette.scores.decisions import label_scores, labels_in_force
 from noisette.types import LabelScores
 
 
@@ -140,3 +140,23 @@ def test_contradictions_are_named() -> None:
         label_scores([0], scores=[0], verification_labels=[3])
     with pytest.raises(ShapeError, match=r"`scores` must have shape \(2,\), got \(1,\)"):
         label_scores([0, 0], scores=[0], verification_labels=[1, 1])
+
+
+@pytest.mark.parametrize(
+    ("truth", "correct", "expected"),
+    [(-1, -1, 0.2), (1, -1, 0), (0, 2, 0), (0, -2, 1), (0, -1, 0.2 / 0.8)],
+    ids=["unverified", "correct", "corrected", "none of them", "wrong"],
+)
+def test_none_of_the_classes_after_a_decision(truth: int, correct: int, expected: float) -> None:
+    found = label_scores(
+        [0], scores=[0.1], label_quality=[0.2], none_probability=[0.2], verification_labels=[truth],
+        correct_labels=[correct],
+    )  # fmt: skip
+    assert found.none_probability[0] == pytest.approx(expected)
+    without = label_scores([0], scores=[0.1], verification_labels=[truth], correct_labels=[correct])
+    assert math.isnan(without.none_probability[0]) == (correct == -1 and truth != 1)
+
+
+def test_a_corrected_label_is_in_force_instead_of_the_given_one() -> None:
+    given, truth = np.array([4, 4, 4, 4, 4]), np.array([-1, 1, 0, 0, 0])
+    assert labels_in_force(given, truth, np.array([-1, -1, -1, 2, -2])).tolist() == [4, 4, -1, 2, -2]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisette.scores.relabel import RelabelRule, fit_relabel_rule, suggest_labels
+from noisette.scores.relabel import RelabelRule, fit_relabel_rule, none_probability, suggest_labels
 
 
 def _slow_suggestion(
@@ -89,3 +89,11 @@ def test_rows_without_a_usable_right_class_are_left_out() -> None:
 def test_equal_scores_do_not_blow_up_the_scale() -> None:
     rule = fit_relabel_rule(np.full((7, 3), 0.1), np.zeros(7, dtype=np.int64), np.empty(0, dtype=np.int64))
     assert rule.scale <= 1000.0
+
+
+def test_none_of_the_classes_has_its_part_of_being_wrong() -> None:
+    quality, rule = np.array([0.0, 0.75, 1.0]), RelabelRule(none_rate=0.5)
+    assert none_probability(quality, rule).tolist() == [0.5, 0.125, 0]
+    assert none_probability(quality, rule, can_change=False).tolist() == [1, 0.25, 0]
+    labels, chances = suggest_labels(np.zeros((3, 4)), np.zeros(3, np.int64), quality, rule)
+    assert (labels[0], chances[0]) == (-2, none_probability(quality, rule)[0])

@@ -3,17 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from noisette.verifier.folds import FoldPlan, plan_folds
+from noisette.verifier.folds import FoldPlan, first_of_each, plan_folds
 
 
 def make_plan(
-    num_classes: int, *, per_class: int = 12, seed: int = 0, **options: bool
+    num_classes: int, *, per_class: int = 12, seed: int = 0, leave_classes_out: bool = True
 ) -> tuple[FoldPlan, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(num_classes), per_class)
     features = rng.normal(size=(labels.size, 40)).astype(np.float32)
     targets = rng.integers(0, 2, labels.size)
-    return plan_folds(features, labels, targets, num_classes, 5, rng, **options), features, labels
+    return (
+        plan_folds(features, labels, targets, num_classes, 5, rng, leave_classes_out=leave_classes_out),
+        features,
+        labels,
+    )
 
 
 def test_five_classes_are_left_out_whole() -> None:
@@ -56,6 +60,37 @@ def test_copies_share_a_fold_whatever_their_labels(num_classes: int) -> None:
     plan = plan_folds(features, labels, rng.integers(0, 2, 60), num_classes, 5, rng)
     folds = plan.folds_of(features)
     np.testing.assert_array_equal(folds[:30], folds[30:])
+
+
+@pytest.mark.parametrize("num_classes", [3, 6])
+def test_rows_of_one_group_share_the_fold_of_the_first(num_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 4)).astype(np.float32)
+    labels, groups = np.arange(60) % num_classes, np.full(60, -1)
+    groups[[1, 20, 33]] = 1
+    groups[[4, 5]] = 0  # a group may be called 0
+    targets = rng.integers(0, 2, 60)
+    alone, plan = (
+        plan_folds(features, labels, targets, num_classes, 5, np.random.default_rng(1), groups=given)
+        for given in (None, groups)
+    )
+    folds = plan.folds_of(features)
+    for rows in ([1, 20, 33], [4, 5]):
+        assert np.unique(folds[rows]).size == 1
+    np.testing.assert_array_equal(np.unique(folds), np.unique(alone.folds_of(features)))
+    # The class of a copy is in another fold: no model of either fold may learn from it.
+    if plan.kind == "classes":
+        row = 20 if plan.class_folds[labels[20]] != folds[1] else 33
+        if plan.class_folds[labels[row]] != folds[1]:
+            assert not plan.may_train(int(folds[1]), folds, labels)[row]
+            assert not plan.may_train(int(plan.class_folds[labels[row]]), folds, labels)[row]
+
+
+def test_a_copy_of_a_member_belongs_to_the_group() -> None:
+    hashes = np.array([7, 8, 9, 8, 5], dtype=np.uint64)
+    assert first_of_each(hashes, np.array([-1, -1, 3, 3, -1])).tolist() == [0, 1, 1, 1, 4]
+    assert first_of_each(hashes, None).tolist() == [0, 1, 2, 1, 4]
+    assert first_of_each(hashes[:0], np.empty(0, np.int64)).tolist() == []
 
 
 @pytest.mark.parametrize(("rows", "kind", "num_folds"), [(0, "none", 0), (1, "stratified", 2), (3, "stratified", 3)])

@@ -66,6 +66,22 @@ def test_labels_set_aside_measure_inside_and_all_others_are_used(
     assert seen[0].verified_rows.size + report.rows[0].inside.num_rows == rest
 
 
+def test_copies_of_what_is_measured_on_are_not_learned_from(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = fitted_on(monkeypatch)
+    labelled = np.flatnonzero(problem.verified >= 0)
+    outside = labelled[problem.given[labelled] >= 4]
+    rest = labelled[problem.given[labelled] < 4]
+    groups = np.full(problem.given.size, -1)
+    groups[outside[:10]] = groups[rest[:10]] = np.arange(10)  # pictures that a held-out class shares with others
+    groups[rest[10:40]] = 10 + np.arange(30) // 2  # pairs
+    run(problem, [4, 5], {"mean": AverageVerifier}, duplicate_groups=groups)
+    learned = seen[0].verified_rows
+    assert not np.isin(rest[:10], learned).any()
+    pairs = np.isin(rest[10:40], learned).reshape(15, 2)
+    assert (pairs[:, 0] == pairs[:, 1]).all()
+    assert 0 < pairs[:, 0].sum() < 15
+
+
 def test_error_reduced_is_measured_against_the_best_weakly_supervised_verifier(problem: Problem) -> None:
     report = run(problem, [4, 5])
     naive, mean, knn = report.rows

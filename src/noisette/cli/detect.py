@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, p
 
 if TYPE_CHECKING:
     from noisette.pipeline.detect import DetectResult
+    from noisette.pipeline.suspicions import Suspicion
 
 
 @command
@@ -26,12 +28,14 @@ def detect(
     num_steps: Annotated[int | None, typer.Option(min=0, help="CleanNet: training steps; 0 = the recipe's.")] = None,
     weights: Annotated[str | None, typer.Option(help="Sample weights: soft or hard.")] = None,
     weight_floor: Annotated[float | None, typer.Option(min=0, max=1, help="Smallest sample weight.")] = None,
+    top: Annotated[int, typer.Option(min=0, help="Show so many of the most suspicious labels, and why.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Find references, fit the verifier, and score every label."""
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from noisette.pipeline.detect import detect as run_detect
+    from noisette.pipeline.suspicions import most_suspicious
     from noisette.pipeline.workspace import open_workspace
 
     if weights not in (None, "soft", "hard"):
@@ -50,7 +54,10 @@ def detect(
         found = run_detect(replace(opened, settings=settings), progress)
     for note in found.notes:
         warn(note)
-    finish(found.to_json(), as_json, detection_lines(found), f"noisette report -w {quoted(opened.root)}")
+    worst = most_suspicious(opened, found.chosen, top) if top else ()
+    result = found.to_json() | ({"top": [asdict(row) for row in worst]} if top else {})
+    lines = [*detection_lines(found), *suspicion_lines(worst)]
+    finish(result, as_json, lines, f"noisette report -w {quoted(opened.root)}")
 
 
 @command
@@ -90,6 +97,18 @@ def detection_lines(found: DetectResult) -> list[str]:
     share = found.num_issues / max(1, found.num_samples)
     lines.append(f"{found.num_issues} of {found.num_samples} labels look wrong ({share:.1%}) by {found.chosen}")
     return lines
+
+
+def suspicion_lines(worst: Sequence[Suspicion]) -> list[str]:
+    """Lay out the most suspicious labels, a line each."""
+    if not worst:
+        return []
+    header = ("most suspicious", "given label", "suggestion", "probability", "neighbours")
+    rows = [
+        (row.key, row.given_label, row.suggested_label or "-", percent(row.suggested_probability), row.evidence)
+        for row in worst
+    ]
+    return ["", *table(header, rows)]
 
 
 def percent(value: float | None) -> str:

@@ -14,6 +14,8 @@ from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
 from noisette.pipeline.backbone import features_state
 from noisette.pipeline.descriptions import about_detection, about_scores
+from noisette.pipeline.duplicate_facts import DuplicateCounts, count_duplicates, duplicate_notes
+from noisette.pipeline.duplicates import with_duplicates
 from noisette.pipeline.fitting import fitted_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import input_hashes, is_current, record
@@ -39,6 +41,7 @@ class DetectResult:
         chosen: name of the verifier whose scores count.
         measured: a row a verifier, errors on verified rows it had not seen; empty without verified rows.
         num_samples, num_verified, num_issues: rows scored, rows verified, labels taken to be wrong.
+        duplicates: samples that show the same picture, in numbers.
         notes: what a person should know, in words.
     """
 
@@ -47,6 +50,7 @@ class DetectResult:
     num_samples: int
     num_verified: int
     num_issues: int
+    duplicates: DuplicateCounts
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -64,6 +68,9 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
     labelled = load_labelled(workspace)
     names, notes = verifiers_to_run(workspace, labelled)
     inputs = input_hashes(workspace)
+    # Before any verifier is fitted: copies of a picture must not be learned from and measured on.
+    labelled = with_duplicates(workspace, labelled, inputs, progress)
+    duplicates = count_duplicates(labelled, workspace.settings.detect.duplicate_similarity)
     for name in names:
         verifier = fitted_verifier(workspace, name, labelled, inputs, progress)
         _scored(workspace, name, verifier, labelled, inputs, progress)
@@ -80,7 +87,8 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         labelled.table.num_rows,
         int(((labelled.verification_labels >= 0) & ~labelled.is_evaluation).sum()),
         _num_issues(workspace, chosen),
-        (*_stale_note(workspace), *labelled.notes, *notes),
+        duplicates,
+        (*_stale_note(workspace), *labelled.notes, *notes, *duplicate_notes(duplicates)),
     )
     with atomic_open(workspace.detection) as file:
         json.dump(result.to_json() | {"settings": _used_settings(workspace)}, file, indent=2, ensure_ascii=False)
@@ -148,7 +156,7 @@ def _scored(
     path, about = workspace.scores(name), about_scores(workspace, name, inputs)
     if not is_current(path, about):
         verifier.progress = progress
-        write_scores(path, verifier, labelled, workspace.settings.detect)
+        write_scores(path, verifier, labelled, workspace)
         record(path, about)
 
 

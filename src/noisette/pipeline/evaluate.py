@@ -16,8 +16,10 @@ from noisette.data import read_held_out_list
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.files import atomic_open
 from noisette.pipeline.detection_file import detection_of
+from noisette.pipeline.duplicates import with_duplicates
 from noisette.pipeline.fitting import make_verifier
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
+from noisette.pipeline.provenance import input_hashes
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
 from noisette.planning.label_weights import choice_note
@@ -87,20 +89,26 @@ def evaluate_held_out(
         verifiers: names; none = all that `detect` ran.
         progress: called during long work.
     """
-    labelled = load_labelled(workspace)
+    labelled = with_duplicates(workspace, load_labelled(workspace), input_hashes(workspace), progress)
+    assert labelled.duplicate_group is not None
     names = tuple(verifiers) or ran_verifiers(workspace)
     unknown = [name for name in names if name not in VERIFIERS]
     if unknown:
         raise InvalidInputError(f"`verifiers` must be among {', '.join(sorted(VERIFIERS))}, got {unknown[0]!r}")
     arguments: dict[str, Any] = labelled.fit_arguments()
+    arguments["duplicate_groups"] = labelled.duplicate_group[labelled.fit_rows()]
     classes = _held_out_classes(held_out, labelled, workspace.settings.project.random_state)
     run = partial(held_out_classes, held_out=classes, random_state=workspace.settings.project.random_state)
     report = run(verifiers={name: _maker(workspace, name, progress) for name in names}, **arguments)
     samples = _sample_rows(workspace, labelled, classes)
     if samples.size:
         name = "cleannet" if "cleannet" in names else str(detection_of(workspace)["chosen"])
-        again = run(verifiers={name: _maker(workspace, name, progress)}, sample_rows=samples.tolist(), **arguments)
-        report = dataclasses.replace(report, samples=again.samples)
+        again = run(
+            verifiers={name: _maker(workspace, name, progress)}, sample_rows=_places(samples, labelled), **arguments
+        )
+        rows = labelled.fit_rows()
+        scored = (dataclasses.replace(sample, row=int(rows[sample.row])) for sample in again.samples)
+        report = dataclasses.replace(report, samples=tuple(scored))
     _keep(workspace, report, labelled)
     return report
 
@@ -171,6 +179,12 @@ def _held_out_classes(held_out: str, labelled: LabelledFeatures, seed: int) -> l
         raise NotVerifiedError("holding classes out needs verified labels in two classes at least; verify more")
     chosen: list[int] = np.sort(np.random.default_rng(seed).choice(verified, count, replace=False)).tolist()
     return chosen
+
+
+def _places(rows: IntArray, labelled: LabelledFeatures) -> list[int]:
+    """Give where rows lie among those that are fitted."""
+    places: list[int] = np.searchsorted(labelled.fit_rows(), rows).tolist()
+    return places
 
 
 def _sample_rows(workspace: Workspace, labelled: LabelledFeatures, classes: list[int]) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,15 @@ from noisette.pipeline.sample_rows import sample_rows
 from noisette.pipeline.workspace import Workspace
 from noisette.planning.label_weights import label_weights
 from noisette.store import ParquetTable, read_samples
-from noisette.types import BoolArray, FeatureTable, Float32Array, Float64Array, IntArray
+from noisette.types import (
+    NOT_KNOWN,
+    UNVERIFIED,
+    BoolArray,
+    FeatureTable,
+    Float32Array,
+    Float64Array,
+    IntArray,
+)
 
 EVALUATION_SPLITS = ("validation", "test")
 """Splits whose verification labels are never learned from."""
@@ -32,7 +41,9 @@ class LabelledFeatures:
         inclusion_probabilities: (N,) chance in (0, 1] with which a verified sample was drawn; NaN where not known.
         is_audit: (N,) True where a verified sample was drawn at random from all samples.
         class_names: names of the K classes.
+        sample_rows: (N,) row number of each among the samples of the workspace.
         notes: what a person should know about the join of samples, features and decisions.
+        duplicate_group: (N,) rows of one picture have one number, -1 = no duplicate; None = not looked for yet.
     """
 
     table: FeatureTable
@@ -45,9 +56,11 @@ class LabelledFeatures:
     inclusion_probabilities: Float64Array
     is_audit: BoolArray
     class_names: tuple[str, ...]
+    sample_rows: IntArray
     notes: tuple[str, ...] = ()
+    duplicate_group: IntArray | None = None
 
-    @property
+    @cached_property
     def is_evaluation(self) -> np.ndarray:
         """(N,) mask of the rows that are kept for evaluation."""
         return np.isin(np.array(self.splits, dtype=object), EVALUATION_SPLITS)
@@ -69,15 +82,34 @@ class LabelledFeatures:
         weights[rows] = found
         return weights
 
+    @property
+    def is_measured_elsewhere(self) -> BoolArray:
+        """(N,) mask of verified training rows whose picture is verified in an evaluation split, too.
+
+        Errors are measured there, so nothing may be learned from these: of two copies it is the one for training that
+        gives way, as wherever training data are cleaned of test pictures, and figures stay comparable.
+        """
+        is_verified = self.verification_labels != UNVERIFIED
+        if self.duplicate_group is None:
+            return np.zeros(is_verified.size, dtype=np.bool_)
+        measured = self.duplicate_group[is_verified & self.is_evaluation & (self.duplicate_group >= 0)]
+        elsewhere: BoolArray = is_verified & ~self.is_evaluation & np.isin(self.duplicate_group, measured)
+        return elsewhere
+
+    def fit_rows(self) -> IntArray:
+        """Give the numbers of the rows that `Verifier.fit` sees: all but those kept for evaluation."""
+        return np.flatnonzero(~self.is_evaluation)
+
     def fit_arguments(self) -> dict[str, object]:
-        """Give the arguments of `Verifier.fit`: all rows but those kept for evaluation."""
-        rows = np.flatnonzero(~self.is_evaluation)
+        """Give the arguments of `Verifier.fit`: the rows of `fit_rows`, and what may be learned of them."""
+        rows = self.fit_rows()
         table = self.table if rows.size == self.table.num_rows else RowsOf(self.table, rows)
+        hidden = self.is_measured_elsewhere[rows]
         return {
             "features": table,
             "given_labels": self.given_labels[rows],
-            "verification_labels": self.verification_labels[rows],
-            "correct_labels": self.correct_labels[rows],
+            "verification_labels": np.where(hidden, UNVERIFIED, self.verification_labels[rows]),
+            "correct_labels": np.where(hidden, NOT_KNOWN, self.correct_labels[rows]),
             "class_names": self.class_names,
         }
 
@@ -171,5 +203,6 @@ def load_labelled(workspace: Workspace) -> LabelledFeatures:
         resolved.inclusion_probabilities,
         resolved.is_audit,
         class_names,
+        places,
         tuple(notes),
     )

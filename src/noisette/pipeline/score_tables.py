@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisette.errors import NotVerifiedError
+from noisette.errors import DataFileError, NotVerifiedError
 from noisette.pipeline.labelled import LabelledFeatures
-from noisette.pipeline.settings import DetectSettings
+from noisette.pipeline.neighbor_votes import votes_of_all
+from noisette.pipeline.workspace import Workspace
 from noisette.scores.decisions import label_scores
+from noisette.scores.relabel import none_probability
 from noisette.store import read_table, write_table
 from noisette.types import BoolArray, Float64Array, IntArray, LabelScores
 
 if TYPE_CHECKING:  # else reading scores would import torch
     from noisette.verifier.base import Verifier
 
-_COLUMNS = ("label_quality", "is_label_issue", "suggested_label", "suggested_probability", "sample_weight")
+_COLUMNS = (
+    "label_quality",
+    "is_label_issue",
+    "suggested_label",
+    "suggested_probability",
+    "none_probability",
+    "sample_weight",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +39,8 @@ class ScoreTable:
         scores: everything about each label, human decisions applied.
         verifier_quality: (N,) label quality before the decisions; NaN where the verifier has none.
         score_name: "similarity" for CleanNet, else "score".
+        suggested_votes: (N,) how many of the ten nearest neighbours carry the suggested label; None = not counted.
+        num_votes: (N,) how many of them have a vote.
     """
 
     keys: list[str]
@@ -37,10 +48,13 @@ class ScoreTable:
     scores: LabelScores
     verifier_quality: Float64Array
     score_name: str
+    suggested_votes: IntArray | None = None
+    num_votes: IntArray | None = None
 
 
-def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, settings: DetectSettings) -> None:
-    """Score every label in batches, apply the decisions, and write the table."""
+def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, workspace: Workspace) -> None:
+    """Score every label in batches, apply the decisions, ask the neighbours, and write the table."""
+    settings = workspace.settings.detect
     score, suggested, chance = _scores(verifier, labelled)
     quality: Float64Array | None = None
     verdict: BoolArray | None = None
@@ -60,6 +74,7 @@ def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, set
         verdict=verdict,
         suggested=suggested,
         suggested_probability=chance,
+        none_probability=None if quality is None else _none_probability(verifier, quality),
         sample_weight=None if weight is None else np.maximum(weight, settings.weight_floor),
     )
     columns: dict[str, np.ndarray | list[str]] = {
@@ -70,6 +85,8 @@ def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, set
     }
     columns |= {name: getattr(decided, name) for name in _COLUMNS}
     columns["suggested_label"] = decided.suggested_label.astype(np.int32)
+    votes = votes_of_all(workspace, labelled, decided.suggested_label)
+    columns |= {"suggested_votes": votes.votes, "num_votes": votes.voters}
     columns["verifier_quality"] = np.full(score.size, np.nan) if quality is None else quality
     write_table(path, columns, {"verifier": verifier.name})
 
@@ -80,8 +97,14 @@ def score_name(verifier: Verifier) -> str:
 
 
 def read_scores(path: Path) -> ScoreTable:
-    """Read a score table."""
+    """Read a score table.
+
+    Raises:
+        DataFileError: the file cannot be read, or is of an older version.
+    """
     columns = read_table(path)
+    if "none_probability" not in columns:
+        raise DataFileError(path, "was written by an older version; run `noisette detect` again")
     name = "similarity" if "similarity" in columns else "score"
     scores = LabelScores(
         given_label=np.asarray(columns["given_label"], dtype=np.int64),
@@ -90,10 +113,12 @@ def read_scores(path: Path) -> ScoreTable:
         is_label_issue=np.asarray(columns["is_label_issue"], dtype=np.bool_),
         suggested_label=np.asarray(columns["suggested_label"], dtype=np.int64),
         suggested_probability=np.asarray(columns["suggested_probability"], dtype=np.float64),
+        none_probability=np.asarray(columns["none_probability"], dtype=np.float64),
         sample_weight=np.asarray(columns["sample_weight"], dtype=np.float64),
     )
     quality = np.asarray(columns["verifier_quality"], dtype=np.float64)
-    return ScoreTable(list(columns["key"]), list(columns["split"]), scores, quality, name)
+    votes, voters = (np.asarray(columns[column], dtype=np.int64) for column in ("suggested_votes", "num_votes"))
+    return ScoreTable(list(columns["key"]), list(columns["split"]), scores, quality, name, votes, voters)
 
 
 def _scores(
@@ -107,3 +132,8 @@ def _scores(
     parts = list(verifier.iter_scores(labelled.table, labelled.given_labels))
     score, suggested, chance = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return score, suggested, chance
+
+
+def _none_probability(verifier: Verifier, quality: Float64Array) -> Float64Array:
+    is_only_class = np.count_nonzero(verifier.class_counts) < 2
+    return none_probability(quality, verifier.rules.relabel, can_change=not is_only_class)

@@ -30,6 +30,7 @@ _RANGES = {
     "references.num_references": (1, math.inf),
     "detect.num_steps": (0, math.inf),
     "detect.weight_floor": (0, 1),
+    "detect.duplicate_similarity": (0, 1),
     "report.num_suspicious": (0, math.inf),
 }
 
@@ -91,7 +92,8 @@ class DetectSettings:
     """Who scores the labels, and how scores become weights.
 
     `verifier` "auto" fits each of `candidates` and takes the one with the lowest error on verified labels that it had
-    not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's).
+    not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's). Samples whose features have a
+    cosine of `duplicate_similarity` or more (around the mean of all) are taken for one picture.
     """
 
     verifier: str = "auto"
@@ -101,6 +103,7 @@ class DetectSettings:
     num_steps: int = 0
     weights: str = "soft"
     weight_floor: float = 0.0
+    duplicate_similarity: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noisette.pipeline.backbone import features_state
-from noisette.pipeline.descriptions import about_detection, about_fit, about_references, about_scores
+from noisette.pipeline.descriptions import about_detection, about_fit, about_neighbors, about_references, about_scores
 from noisette.pipeline.detect import verifiers_to_run
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.provenance import State, input_hashes, state_of
@@ -56,7 +56,8 @@ def workspace_status(workspace: Workspace) -> Status:
 def _after_features(workspace: Workspace) -> list[Artifact]:
     names, _ = verifiers_to_run(workspace, load_labelled(workspace))
     inputs = input_hashes(workspace)
-    found = []
+    about = about_neighbors(workspace, inputs)
+    found = [_look(workspace, path, about) for path in (workspace.neighbors, workspace.duplicates)]
     if "cleannet" in names:
         found.append(_look(workspace, workspace.references, about_references(workspace, inputs)))
     for name in names:

@@ -71,6 +71,16 @@ class Workspace:
         """References of the feature table in use."""
         return self.root / "references" / f"{self.settings.input.features}.safetensors"
 
+    @property
+    def neighbors(self) -> Path:
+        """The nearest neighbours of every row of the feature table in use."""
+        return self.root / "neighbors" / "neighbors.parquet"
+
+    @property
+    def duplicates(self) -> Path:
+        """Which rows of the feature table in use show one picture."""
+        return self.root / "neighbors" / "duplicates.parquet"
+
     def verifier(self, name: str) -> Path:
         """Folder of a fitted verifier."""
         return self.root / "verifiers" / name

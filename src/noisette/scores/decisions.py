@@ -8,6 +8,7 @@ from noisette.errors import InvalidInputError, ShapeError
 from noisette.types import (
     CORRECT,
     MISLABELLED,
+    NONE_OF_THE_CLASSES,
     NOT_KNOWN,
     UNVERIFIED,
     ArrayLike,
@@ -31,6 +32,7 @@ def label_scores(
     verdict: ArrayLike | None = None,
     suggested: ArrayLike | None = None,
     suggested_probability: ArrayLike | None = None,
+    none_probability: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     correct_labels: ArrayLike | None = None,
 ) -> LabelScores:
@@ -49,6 +51,7 @@ def label_scores(
         verdict: (N,) True = correct, by the verifier's threshold; None = it has none: only decided labels are issues.
         suggested: (N,) the verifier's best class ids, -2 = none of the classes; None = it has none: -1, not known.
         suggested_probability: (N,) their probabilities in [0, 1]; None = NaN.
+        none_probability: (N,) P(the sample shows none of the classes) in [0, 1]; None = NaN.
         sample_weight: (N,) weights >= 0; None = the label quality, or 1 without one.
         correct_labels: (N,) right class id of mislabelled samples, -1 not known, -2 none of the classes; None = all -1.
 
@@ -73,6 +76,7 @@ def label_scores(
     label = _vector(suggested, "suggested", given.size, np.int64, NOT_KNOWN)
     chance = _vector(suggested_probability, "suggested_probability", given.size, np.float64, np.nan)
     is_right, is_wrong = truth == CORRECT, truth == MISLABELLED
+    none = _vector(none_probability, "none_probability", given.size, np.float64, np.nan)
     label, chance = _decided_labels(given, truth, correct, quality, label, chance)
     return LabelScores(
         given_label=given,
@@ -81,8 +85,22 @@ def label_scores(
         is_label_issue=np.where(is_right | is_wrong, is_wrong, ~_verdict(verdict, given.size)),
         suggested_label=label,
         suggested_probability=chance,
+        none_probability=_decided_none(truth, correct, quality, none),
         sample_weight=np.select([is_right, is_wrong], [np.maximum(weight, FULL_WEIGHT), 0.0], weight),
     )
+
+
+def labels_in_force(given_labels: IntArray, verification_labels: IntArray, correct_labels: IntArray) -> IntArray:
+    """Give the (N,) label that counts today: the corrected one where people corrected it, else the given one.
+
+    -1 (not known) where a label was found wrong and nobody said what is right; -2 where none of the classes is.
+
+    Example:
+        >>> labels_in_force(np.array([0, 0, 0]), np.array([-1, 0, 0]), np.array([-1, 2, -1])).tolist()
+        [0, 2, -1]
+    """
+    labels: IntArray = np.where(verification_labels == MISLABELLED, correct_labels, given_labels).astype(np.int64)
+    return labels
 
 
 def _decided_labels(
@@ -92,12 +110,25 @@ def _decided_labels(
     is_right, is_wrong = truth == CORRECT, truth == MISLABELLED
     is_corrected = is_wrong & (correct != NOT_KNOWN)
     is_refuted = is_wrong & ~is_corrected & ((label == given) | (label == NOT_KNOWN))
-    wrong = 1.0 - quality
-    # P(class | the label is wrong): the part of "correct" is gone, the rest keeps its proportions.
-    if_wrong = np.minimum(1.0, np.divide(chance, wrong, out=np.ones_like(chance), where=wrong > chance))
+    if_wrong = _given_that_it_is_wrong(chance, quality)
     label = np.select([is_right, is_corrected, is_refuted], [given, correct, NOT_KNOWN], label)
     decided = [is_right | is_corrected, is_refuted, is_wrong]
     return label.astype(np.int64), np.select(decided, [1.0, 0.0, if_wrong], chance)
+
+
+def _decided_none(truth: IntArray, correct: IntArray, quality: Float64Array, none: Float64Array) -> Float64Array:
+    """Give P(none of the classes) after the decisions."""
+    is_wrong = truth == MISLABELLED
+    is_corrected = is_wrong & (correct != NOT_KNOWN)
+    is_none = (correct == NONE_OF_THE_CLASSES).astype(np.float64)
+    decided = [truth == CORRECT, is_corrected, is_wrong]
+    return np.select(decided, [0.0, is_none, _given_that_it_is_wrong(none, quality)], none)
+
+
+def _given_that_it_is_wrong(chance: Float64Array, quality: Float64Array) -> Float64Array:
+    """Give P(class | the label is wrong): the part of "correct" is gone, the rest keeps its proportions."""
+    wrong = 1.0 - quality
+    return np.minimum(1.0, np.divide(chance, wrong, out=np.ones_like(chance), where=~(wrong <= chance)))
 
 
 def _check_decisions(given: IntArray, truth: IntArray, correct: IntArray) -> None:

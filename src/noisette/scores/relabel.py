@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from noisette.types import NONE_OF_THE_CLASSES, Float64Array, IntArray
+from noisette.types import NONE_OF_THE_CLASSES, BoolArray, Float64Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,22 @@ def suggest_labels(
     probabilities[rows, given_labels] = label_quality
     best = probabilities.argmax(axis=1)
     chance = probabilities[rows, best]
-    none = np.where(can_change, wrong * rule.none_rate, wrong)
+    none = none_probability(label_quality, rule, can_change)
     is_none = none > chance
     suggested = np.where(is_none, NONE_OF_THE_CLASSES, best).astype(np.int64)
     return suggested, np.where(is_none, none, chance)
+
+
+def none_probability(
+    label_quality: Float64Array, rule: RelabelRule, can_change: BoolArray | np.bool_ | bool = True
+) -> Float64Array:
+    """Give the (N,) P(none of the classes): of the chance that the label is wrong, the share that `rule` learned.
+
+    Args:
+        label_quality: (N,) P(given label is correct) in [0, 1].
+        rule: from `fit_relabel_rule`.
+        can_change: (N,) False where no other class is known that the sample could belong to: then a wrong label means
+            none of the classes.
+    """
+    chance: Float64Array = (1.0 - label_quality) * np.where(can_change, rule.none_rate, 1.0)
+    return chance

@@ -2,6 +2,7 @@
 
 from noisette.store.artifacts import about_path, file_hash, folder_hash, read_about, write_about
 from noisette.store.manifest import StoredType, TableManifest, TablePart, has_manifest, read_manifest
+from noisette.store.neighbor_table import NeighborRows, NeighborTable, write_neighbors
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
 from noisette.store.review_records import Draw, ResolvedLabels, ReviewCounts
@@ -12,6 +13,8 @@ from noisette.store.table_writer import finished_rows, write_feature_table
 
 __all__ = [
     "Draw",
+    "NeighborRows",
+    "NeighborTable",
     "ParquetTable",
     "ResolvedLabels",
     "ResumableTable",
@@ -36,6 +39,7 @@ __all__ = [
     "unfinished_metadata",
     "write_about",
     "write_feature_table",
+    "write_neighbors",
     "write_samples",
     "write_table",
 ]

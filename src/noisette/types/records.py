@@ -85,6 +85,7 @@ class LabelScores:
         is_label_issue: True where the label is taken to be wrong.
         suggested_label: best class id, -2 for none of the classes.
         suggested_probability: probability of `suggested_label`, in [0, 1].
+        none_probability: P(the sample shows none of the classes), in [0, 1].
         sample_weight: weight >= 0 for training.
     """
 
@@ -94,4 +95,5 @@ class LabelScores:
     is_label_issue: BoolArray
     suggested_label: IntArray
     suggested_probability: Float64Array
+    none_probability: Float64Array
     sample_weight: Float64Array

@@ -1,7 +1,8 @@
 """Who may score whom: cross-fitting folds that follow from a row's content, so that no row is scored by its own label.
 
 A row is known by a hash of its float32 bytes. Verified rows are dealt to folds; a model that scores a row has never
-seen a verification label of that row, or of a copy of it under another label.
+seen a verification label of that row, or of a copy of it under another label; near-duplicates that are named as one
+group count as copies, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from noisette.neighbors.duplicates import components
 from noisette.types import BoolArray, FloatArray, HashArray, IntArray
 from noisette.types.row_hashes import row_hashes as row_hashes
 
@@ -89,6 +91,7 @@ def plan_folds(
     rng: np.random.Generator,
     *,
     leave_classes_out: bool = True,
+    groups: IntArray | None = None,
 ) -> FoldPlan:
     """Deal verified rows to folds: whole classes with five or more verified classes, else rows, stratified.
 
@@ -100,6 +103,7 @@ def plan_folds(
         num_folds: wanted number of folds; fewer where there are fewer classes or rows.
         rng: deals classes (and, stratified, rows) at random.
         leave_classes_out: False = rows, however many classes are verified.
+        groups: (M,) rows of one number (not -1) show one picture and share the fold of the first of them, as copies do.
     """
     classes = np.unique(given_labels)
     class_folds = np.full(num_classes, -1, dtype=np.int64)
@@ -116,8 +120,23 @@ def plan_folds(
     else:
         kind, num_folds, folds = "none", 0, np.empty(0, dtype=np.int64)
     distinct, first = np.unique(hashes, return_index=True)
+    folds = folds[first_of_each(hashes, groups)]
     prefixes = np.unique(_prefix_hashes(features))
     return FoldPlan(kind, num_folds, distinct, folds[first].astype(np.int64), prefixes, class_folds)
+
+
+def first_of_each(hashes: HashArray, groups: IntArray | None) -> IntArray:
+    """Give the (M,) number of the first row with the same content or in the same group (not -1), chains included."""
+    rows = np.arange(hashes.size)
+    links = [_links_to_first(hashes, rows)]
+    if groups is not None:
+        links.append(_links_to_first(groups, np.flatnonzero(groups >= 0)))
+    return components(np.concatenate(links, axis=1), hashes.size)
+
+
+def _links_to_first(names: npt.NDArray[Any], rows: IntArray) -> IntArray:
+    _, first, inverse = np.unique(names[rows], return_index=True, return_inverse=True)
+    return np.stack([rows, rows[first[inverse]]])
 
 
 def _deal(strata: IntArray, num_folds: int, rng: np.random.Generator) -> IntArray:

@@ -22,6 +22,7 @@ from noisette.types import (
 from noisette.verifier.base import Verifier
 from noisette.verifier.evaluation import Detection, evaluate_scores
 from noisette.verifier.inputs import TrainingData, check_training_data
+from noisette.verifier.set_aside import picture_numbers, set_aside, with_copies
 
 WEAKLY_SUPERVISED = ("average", "filtering", "drae")
 """Methods in whose scores no verification label takes part; "error reduced" is measured against the best of them."""
@@ -87,6 +88,7 @@ def held_out_classes(
     correct_labels: ArrayLike | None = None,
     pred_probs: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
+    duplicate_groups: ArrayLike | None = None,
     test_share: float = 0.2,
     sample_rows: Sequence[int] = (),
     random_state: RandomState = 0,
@@ -95,7 +97,8 @@ def held_out_classes(
 
     The protocol of Lee et al. (CVPR 2018). Neither the verification labels of the held-out classes are used, nor that
     a mislabelled sample of another class belongs to one of them. Of the other classes' verification labels a share is
-    set aside to measure the error inside.
+    set aside to measure the error inside. What is measured on is not learned from in a copy either: duplicates are set
+    aside together, and labels of duplicates of the held-out classes' samples are left out.
 
     Args:
         features: as in `Verifier.fit`.
@@ -106,6 +109,7 @@ def held_out_classes(
         correct_labels: as in `Verifier.fit`.
         pred_probs: as in `Verifier.fit`.
         class_names: as in `Verifier.fit`.
+        duplicate_groups: (N,) rows of one number show one picture, -1 = no duplicate; None = byte-equal rows only.
         test_share: share of the other classes' verification labels to set aside, between 0 and 1.
         sample_rows: rows to score twice: all classes verified, and these held out. Costs a second fit a verifier.
         random_state: draws classes and rows.
@@ -132,13 +136,14 @@ def held_out_classes(
         raise InvalidInputError("`verifiers` must name at least one verifier")
     samples = _check_rows(sample_rows, data.table.num_rows)
     rng = as_generator(random_state)
+    pictures = picture_numbers(data, duplicate_groups)
     classes = _classes(data, held_out, rng)
     outside = data.verified_rows[np.isin(data.given_labels[data.verified_rows], classes)]
-    others = np.setdiff1d(data.verified_rows, np.concatenate([outside, samples]))
-    inside = _set_aside(data, others, test_share, rng)
+    others = np.setdiff1d(data.verified_rows, with_copies(pictures, np.concatenate([outside, samples])))
+    inside = set_aside(data, others, pictures, test_share, rng)
     _check_left(outside, inside, others)
-    everything = _without(data, np.concatenate([inside, samples]))
-    part = _without_classes(_without(everything, outside), classes)
+    everything = _without(data, with_copies(pictures, np.concatenate([inside, samples])))
+    part = _without_classes(_without(everything, with_copies(pictures, outside)), classes)
     rows: list[HeldOutRow] = []
     scored: list[SampleScores] = []
     weak: list[float] = []
@@ -203,15 +208,6 @@ def _check_left(outside: IntArray, inside: IntArray, others: IntArray) -> None:
             f"{others.size} verification labels are left outside the held-out classes, too few to learn from and to "
             "measure on; hold out fewer classes or verify more labels"
         )
-
-
-def _set_aside(data: TrainingData, rows: IntArray, share: float, rng: np.random.Generator) -> IntArray:
-    """Draw a share of the rows, evenly over classes and kinds of verification label."""
-    strata = data.given_labels[rows] * 2 + data.verification_labels[rows]
-    order = np.lexsort((rng.random(rows.size), strata))
-    # Every (1 / share)-th row, counted through all strata, from a random start below the first.
-    turns = np.floor((np.arange(rows.size + 1) + rng.random() / share) * share)
-    return np.sort(rows[order[np.diff(turns) > 0]])
 
 
 def _without(data: TrainingData, rows: IntArray) -> TrainingData:
