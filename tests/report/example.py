@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult
+from noisette.report import Duplicates, HeldOutPair, PictureCopy, ReportData, SuspiciousSample, VerifierResult
 from noisette.scores.decisions import label_scores
 from noisette.scores.noise_rates import estimate_noise_rates
 from noisette.scores.weights import summarize_weights
@@ -70,6 +70,7 @@ def make_report(
             label_quality=float(quality[i]),
             suggested_probability=float(1 - quality[i]),
             score=float(scores[i]),
+            evidence="8 of 10 neighbours are class 1",
             held_out=HeldOutPair("cleannet", 0.31, 0.25),
             verification_label=int(truth[i]),
             image=picture(shade=int(i) % 256) if images else None,
@@ -94,3 +95,19 @@ def make_report(
         next_step="noisette review",
     )
     return dataclasses.replace(data, **changes)
+
+
+def make_duplicates(*, images: bool = True, **changes: Any) -> Duplicates:
+    """Make duplicates with two pictures under different labels; keyword arguments override parts."""
+    first = PictureCopy(key="a/1.png", split="train", label=0, given_label=0, image=picture() if images else None)
+    copies = [
+        first,
+        dataclasses.replace(first, key="b/1.png", label=1, given_label=1, verification_label=1),
+        dataclasses.replace(first, key="c/9.png", split="test", label=2, given_label=0, verification_label=0),
+    ]
+    other = [dataclasses.replace(copy, key=f"other/{copy.key}", image=None) for copy in copies[:2]]
+    made = Duplicates(
+        num_samples=1234, num_pictures=600, num_conflicting=2, num_across_splits=7, similarity=0.99,
+        conflicts=[copies, other],
+    )  # fmt: skip
+    return dataclasses.replace(made, **changes)

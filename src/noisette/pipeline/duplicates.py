@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from noisette.neighbors import DuplicateLinks, build_index, search_table
+from noisette.neighbors import DuplicateLinks, Neighbors, build_index, search_table
 from noisette.pipeline.descriptions import NUM_NEIGHBORS, about_neighbors
 from noisette.pipeline.labelled import LabelledFeatures
 from noisette.pipeline.provenance import forget, is_current, record
 from noisette.pipeline.workspace import Workspace
 from noisette.store import NeighborRows, read_table, write_neighbors, write_table
 from noisette.types import Float32Array, IntArray, Progress, silent
+
+SEARCHED_WITH_EVALUATION = 2 * NUM_NEIGHBORS
+"""Neighbours that are searched where some of them may be of validation or test, and are passed over."""
 
 
 def with_duplicates(
@@ -34,26 +37,50 @@ def with_duplicates(
         _search(workspace, labelled, progress)
         record(workspace.neighbors, about)
         record(workspace.duplicates, about)
-    group = np.asarray(read_table(workspace.duplicates, ["duplicate_group"])["duplicate_group"], dtype=np.int64)
-    return replace(labelled, duplicate_group=group)
+    found = kept_duplicates(workspace, labelled)
+    assert found is not None  # they were made for these rows
+    return found
+
+
+def kept_duplicates(workspace: Workspace, labelled: LabelledFeatures) -> LabelledFeatures | None:
+    """Give the rows with the duplicate groups that `detect` wrote; None where it wrote none, or those of other rows."""
+    if not (workspace.duplicates.exists() and workspace.neighbors.exists()):
+        return None
+    columns = read_table(workspace.duplicates)
+    if (columns["key"], columns["split"]) != (labelled.keys, labelled.splits):
+        return None
+    return replace(labelled, duplicate_group=np.asarray(columns["duplicate_group"], dtype=np.int64))
 
 
 def _search(workspace: Workspace, labelled: LabelledFeatures, progress: Progress) -> None:
     table, seed = labelled.table, workspace.settings.project.random_state
     index = build_index(table, labels=labelled.given_labels, random_state=seed, progress=progress)
+    num_searched = SEARCHED_WITH_EVALUATION if labelled.is_evaluation.any() else NUM_NEIGHBORS
     links = DuplicateLinks(index, threshold=workspace.settings.detect.duplicate_similarity)
 
     def found() -> Iterator[tuple[IntArray, IntArray, Float32Array]]:
-        for rows, neighbors in search_table(index, table, NUM_NEIGHBORS, progress=progress):
+        for rows, neighbors in search_table(index, table, num_searched, progress=progress):
             links.add(rows, neighbors)
-            samples = labelled.sample_rows[index.rows[neighbors.rows]]
-            yield rows, np.where(neighbors.rows >= 0, samples, -1), neighbors.similarities
+            yield rows, *_kept(neighbors, index.rows, labelled)
 
     write_neighbors(workspace.neighbors, labelled.splits, labelled.keys, in_order(found()), NUM_NEIGHBORS)
     # The same bytes of features count as the same picture: `embed` keeps no hashes of the files themselves.
     group = links.groups(table)
     columns = {"split": labelled.splits, "key": labelled.keys, "duplicate_group": group.astype(np.int32)}
     write_table(workspace.duplicates, columns)
+
+
+def _kept(neighbors: Neighbors, table_rows: IntArray, labelled: LabelledFeatures) -> tuple[IntArray, Float32Array]:
+    """Give the row numbers among the samples of the nearest neighbours that are not kept for evaluation, and cosines.
+
+    Of those, nobody who checks training labels should be told the label.
+    """
+    rows = table_rows[neighbors.rows]
+    is_kept = (neighbors.rows >= 0) & ~labelled.is_evaluation[rows]
+    first = np.argsort(~is_kept, axis=1, kind="stable")[:, :NUM_NEIGHBORS]
+    samples = np.where(is_kept, labelled.sample_rows[rows], -1)
+    similarities = np.where(is_kept, neighbors.similarities, -np.inf).astype(np.float32)
+    return np.take_along_axis(samples, first, axis=1), np.take_along_axis(similarities, first, axis=1)
 
 
 def in_order(parts: Iterator[tuple[IntArray, IntArray, Float32Array]]) -> Iterator[NeighborRows]:

@@ -36,8 +36,8 @@ def votes_of(workspace: Workspace, labelled: LabelledFeatures, rows: IntArray, a
 def voting_labels(labelled: LabelledFeatures) -> IntArray:
     """Give the label with which each sample of the workspace votes; the last entry, read for number -1, has no vote.
 
-    Corrected labels vote in place of given ones, and labels known to be wrong do not. Neither do the samples kept for
-    evaluation: what they are would be told to those who check the training labels.
+    Corrected labels vote in place of given ones, and labels known to be wrong do not. Samples kept for evaluation have
+    no vote either (and are no neighbours in that table).
     """
     labels = np.full(int(labelled.sample_rows.max(initial=-1)) + 2, NOT_KNOWN, dtype=np.int64)
     rows = labelled.fit_rows()

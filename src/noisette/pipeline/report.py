@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from noisette.data.images import BadImageError, read_image
 from noisette.functional.detection_metrics import per_class_error
 from noisette.pipeline.detection_file import detection_of
+from noisette.pipeline.duplicates import kept_duplicates
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
+from noisette.pipeline.report_duplicates import report_duplicates
+from noisette.pipeline.report_pictures import picture_bytes
 from noisette.pipeline.score_tables import ScoreTable, read_scores
+from noisette.pipeline.suspicions import vote_lines, worst_rows
 from noisette.pipeline.workspace import Workspace
 from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult, write_report
 from noisette.scores.noise_rates import estimate_noise_rates
@@ -29,7 +32,6 @@ NEXT_REASON = (
     "Look at the most suspicious labels first. Bring your answers back with noisette labels import, and run again. "
     "When you trust what you see, export it."
 )
-MAX_IMAGE_BYTES = 20_000_000
 
 
 def make_report(workspace: Workspace, progress: Progress = silent) -> Path:
@@ -59,6 +61,7 @@ def about_report(workspace: Workspace) -> dict[str, Any]:
 
 def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
     labelled = load_labelled(workspace)
+    labelled = kept_duplicates(workspace, labelled) or labelled
     chosen = str(detection["chosen"])
     table = read_scores(workspace.scores(chosen))
     rules = load_rules(workspace.verifier(chosen))
@@ -85,6 +88,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         score_name=table.score_name,
         evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
         samples=_suspicious(workspace, table, labelled, held_out),
+        duplicates=None if labelled.duplicate_group is None else report_duplicates(workspace, labelled),
         settings=_flat_settings(workspace, detection),
         versions={name: version(name) for name in VERSIONS_SHOWN},
         notes=detection["notes"],
@@ -135,9 +139,9 @@ def _suspicious(
 ) -> list[SuspiciousSample]:
     """Give the labels with the lowest quality (else score) among those that nobody has checked."""
     scores = table.scores
-    ranking = scores.score if np.isnan(scores.label_quality).all() else scores.label_quality
-    unchecked = np.flatnonzero(labelled.verification_labels < 0)
-    worst = unchecked[np.argsort(ranking[unchecked], kind="stable")][: workspace.settings.report.num_suspicious]
+    worst = worst_rows(scores, labelled.verification_labels, workspace.settings.report.num_suspicious)
+    has_neighbors = labelled.duplicate_group is not None
+    evidence = vote_lines(workspace, labelled, scores, worst) if has_neighbors else [""] * worst.size
     held_out_pairs = {
         sample["key"]: HeldOutPair(sample["name"], sample["all_verified"], sample["class_held_out"])
         for sample in held_out.get("samples", ())
@@ -150,22 +154,12 @@ def _suspicious(
             label_quality=float(scores.label_quality[i]),
             suggested_probability=float(scores.suggested_probability[i]),
             score=float(scores.score[i]),
+            evidence=words,
             held_out=held_out_pairs.get(table.keys[i]),
-            image=_image(workspace, labelled.uris[i]),
+            image=picture_bytes(workspace, labelled.uris[i]),
         )
-        for i in worst.tolist()
+        for i, words in zip(worst.tolist(), evidence, strict=True)
     ]
-
-
-def _image(workspace: Workspace, uri: str) -> bytes | None:
-    """Read a picture; None where there is none, or it cannot be read, or is huge."""
-    if not uri:
-        return None
-    try:
-        data = read_image(workspace.image_root, uri)
-    except BadImageError:
-        return None
-    return data if len(data) <= MAX_IMAGE_BYTES else None
 
 
 def _flat_settings(workspace: Workspace, detection: dict[str, Any]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from noisette.files import atomic_open
 from noisette.report import words
+from noisette.report.duplicates import duplicate_pictures
 from noisette.report.figures import calibration_error, report_figures
 from noisette.report.records import ReportData, SuspiciousSample, VerifierResult, check_report
 from noisette.report.thumbnails import make_thumbnail
@@ -76,10 +77,13 @@ def _context(data: ReportData) -> dict[str, Any]:
         "num_shown_classes": min(MAX_CLASSES, len(data.class_names)),
         "gallery": gallery,
         "calibration_error": calibration_error(data),
+        "has_evidence": any(item["sample"].evidence for item in gallery),
         "has_pictures": any(item["thumbnail"] for item in gallery),
         "strip": [item for item in gallery if item["thumbnail"]][:_FIRST_SCREEN_SAMPLES],
         "weight_warnings": [(data.class_names[w.class_id], w) for w in data.weights.warnings[:MAX_CLASSES]],
         "num_weight_warnings": len(data.weights.warnings),
+        "duplicates": data.duplicates,
+        "pictures": duplicate_pictures(data),
         "settings": data.settings,
         "versions": data.versions,
         "level": data.noise_rates.level,

@@ -65,6 +65,7 @@ class SuspiciousSample:
         suggested_probability: in [0, 1]; NaN = not known.
         verification_label: 1 correct, 0 mislabelled, -1 unverified.
         score: raw score (similarity) by a verifier that knows all verified classes; NaN = not shown.
+        evidence: what its neighbours say, as "8 of 10 neighbours are ramen"; "" = nothing.
         held_out: scores of one verifier with and without this class's verification labels; None = not shown.
         image: the bytes of an image file of any size; a thumbnail of it is put into the page.
     """
@@ -76,8 +77,49 @@ class SuspiciousSample:
     suggested_probability: float = _NAN
     verification_label: int = -1
     score: float = _NAN
+    evidence: str = ""
     held_out: HeldOutPair | None = None
     image: bytes | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PictureCopy:
+    """One of the samples that show one picture.
+
+    Attributes:
+        key, split: identity of the sample.
+        label: class id in force: the given one, or that by which people replaced it; -2 = none of the classes.
+        given_label: class id that the sample came with.
+        verification_label: 1 correct, 0 mislabelled, -1 unverified.
+        image: encoded picture; None = there is none.
+    """
+
+    key: str
+    split: str
+    label: int
+    given_label: int
+    verification_label: int = -1
+    image: bytes | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Duplicates:
+    """Samples that show the same picture.
+
+    Attributes:
+        num_samples, num_pictures: samples with a duplicate, and pictures they show.
+        num_conflicting: pictures under different labels.
+        num_across_splits: samples with a duplicate in another of train, validation and test.
+        similarity: cosine from which two samples count as one picture.
+        conflicts: pictures under different labels, some copies of each; not necessarily all.
+    """
+
+    num_samples: int
+    num_pictures: int
+    num_conflicting: int
+    num_across_splits: int
+    similarity: float
+    conflicts: Sequence[Sequence[PictureCopy]] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,6 +141,7 @@ class ReportData:
         score_name: what the score is called on the axes, "similarity" for CleanNet.
         evaluation: a row for each verifier that was run.
         samples: most suspicious first; the page shows as many as fit it.
+        duplicates: samples that show the same picture; None = not looked for.
         settings: name to value, in the order to show.
         versions: program to version, in the order to show.
         notes: warnings in words, shown on the first screen.
@@ -119,6 +162,7 @@ class ReportData:
     score_name: str = "score"
     evaluation: Sequence[VerifierResult] = ()
     samples: Sequence[SuspiciousSample] = ()
+    duplicates: Duplicates | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
