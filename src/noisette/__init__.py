@@ -53,6 +53,9 @@ if TYPE_CHECKING:
         SVMVerifier as SVMVerifier,
     )
     from noisette.verifier import (
+        find_label_issues as find_label_issues,
+    )
+    from noisette.verifier import (
         load_verifier as load_verifier,
     )
 
@@ -70,6 +73,7 @@ _HOME_OF = {
     "CleanNet": "noisette.verifier",
     "CleanNetVerifier": "noisette.verifier",
     "extract_features": "noisette.features",
+    "find_label_issues": "noisette.verifier",
     "find_references": "noisette.references",
     "functional": "noisette.functional",
     "load_backbone": "noisette.features",

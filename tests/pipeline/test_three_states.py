@@ -16,7 +16,7 @@ from noisette.pipeline.neighbor_votes import voting_labels
 from noisette.pipeline.run import run
 from noisette.pipeline.score_tables import ScoreTable, read_scores
 from noisette.pipeline.suspicions import most_suspicious
-from noisette.pipeline.workspace import Workspace
+from noisette.pipeline.workspace import Workspace, with_settings
 from noisette.scores.curation import RELABELLED, CurationRule, curate
 from noisette.types import Review
 from tests.pipeline.duplicated import NAMES, Data, make_data
@@ -158,10 +158,10 @@ def test_evaluation_splits_are_measured_without_what_was_learned_from_their_copi
         copy = data.copy(210, "copy", label=int(data.given[210]))
         if verdict is not None:
             data.check(copy, verdict)
-        workspace = data.write(tmp_path / str(verdict))
+        workspace = with_settings(data.write(tmp_path / str(verdict)), detect={"verifier": "knn"})
         detect(workspace)
         (figure,) = evaluate(workspace).evaluation_splits
-        figures.append((figure, read_scores(workspace.scores("filtering")).scores.score[:240].tolist()))
+        figures.append((figure, read_scores(workspace.scores("knn")).scores.score[:240].tolist()))
     assert figures[0] == figures[1] == figures[2]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from noisette.verifier.held_out import HeldOutReport as HeldOutReport
     from noisette.verifier.held_out import held_out_classes as held_out_classes
     from noisette.verifier.held_out import held_out_table as held_out_table
+    from noisette.verifier.interop import find_label_issues as find_label_issues
     from noisette.verifier.saving import load_verifier as load_verifier
 
 _HOME_OF = {
@@ -39,6 +40,7 @@ _HOME_OF = {
     "CleanNetVerifier": "cleannet.verifier",
     "EvidenceVerifier": "evidence.verifier",
     "HeldOutReport": "held_out",
+    "find_label_issues": "interop",
     "held_out_classes": "held_out",
     "held_out_table": "held_out",
     "load_verifier": "saving",
