@@ -9,7 +9,7 @@ from noisette.pipeline.settings import Settings, read_settings, write_settings
 
 def changed(name: str, value: object) -> object:
     other: dict[str, object] = {"on_error": "stop", "weights": "hard", "max_bad": 0.5, "weight_floor": 0.25}
-    other |= {"unusual": "skip", "dtype": "float32", "precision": "bfloat16"}
+    other |= {"unusual": "skip", "dtype": "float32", "precision": "bfloat16", "duplicate_similarity": 0.9}
     if name in other:
         return other[name]
     if isinstance(value, bool):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noisette.errors import DataFileError, NotVerifiedError
+from noisette.errors import NotVerifiedError
 from noisette.pipeline.labelled import LabelledFeatures
 from noisette.pipeline.neighbor_votes import votes_of_all
 from noisette.pipeline.workspace import Workspace
@@ -97,15 +97,14 @@ def score_name(verifier: Verifier) -> str:
 
 
 def read_scores(path: Path) -> ScoreTable:
-    """Read a score table.
+    """Read a score table; what a table of an older version lacks is NaN or None.
 
     Raises:
-        DataFileError: the file cannot be read, or is of an older version.
+        DataFileError: the file cannot be read.
     """
     columns = read_table(path)
-    if "none_probability" not in columns:
-        raise DataFileError(path, "was written by an older version; run `noisette detect` again")
     name = "similarity" if "similarity" in columns else "score"
+    quality = np.asarray(columns["verifier_quality"], dtype=np.float64)
     scores = LabelScores(
         given_label=np.asarray(columns["given_label"], dtype=np.int64),
         score=np.asarray(columns[name], dtype=np.float64),
@@ -113,11 +112,13 @@ def read_scores(path: Path) -> ScoreTable:
         is_label_issue=np.asarray(columns["is_label_issue"], dtype=np.bool_),
         suggested_label=np.asarray(columns["suggested_label"], dtype=np.int64),
         suggested_probability=np.asarray(columns["suggested_probability"], dtype=np.float64),
-        none_probability=np.asarray(columns["none_probability"], dtype=np.float64),
+        none_probability=np.asarray(columns.get("none_probability", np.full(quality.size, np.nan)), dtype=np.float64),
         sample_weight=np.asarray(columns["sample_weight"], dtype=np.float64),
     )
-    quality = np.asarray(columns["verifier_quality"], dtype=np.float64)
-    votes, voters = (np.asarray(columns[column], dtype=np.int64) for column in ("suggested_votes", "num_votes"))
+    votes, voters = (
+        np.asarray(columns[column], dtype=np.int64) if column in columns else None
+        for column in ("suggested_votes", "num_votes")
+    )
     return ScoreTable(list(columns["key"]), list(columns["split"]), scores, quality, name, votes, voters)
 
 
