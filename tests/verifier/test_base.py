@@ -137,3 +137,37 @@ def test_a_constant_is_told_from_rows_that_are_not_finite() -> None:
     query = Query(np.array([[1.0, 2.0], [np.nan, 0.0]], dtype=np.float32), np.array([0, 0]))
     np.testing.assert_array_equal(scorer.score(query), [0.25, np.nan])
     np.testing.assert_array_equal(scorer.score_classes(query), [[0.25, -np.inf]] * 2)
+
+
+class Likeness(Memorizer):
+    """Knows a row by its first numbers: a near copy gives the label away unless its fold is the same."""
+
+    def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:  # noqa: ARG002
+        rows = data.table.take(pairs.rows)[:, :4]
+        return Glance({row.tobytes() for row in rows})
+
+
+class Glance(Memory):
+    def __init__(self, seen: set[bytes]) -> None:
+        super().__init__({})
+        self.seen = seen
+
+    def score(self, query: Query) -> Float64Array:
+        return np.array([float(row.tobytes() in self.seen) for row in query.features[:, :4]])
+
+
+@pytest.mark.parametrize("verified_classes", [2, 6])
+def test_no_row_is_scored_by_a_model_that_saw_a_near_copy_named_in_duplicate_groups(verified_classes: int) -> None:
+    problem = make_problem(verified_classes=verified_classes)
+    size = problem.given.size
+    near = problem.features.copy()
+    near[:, -1] += 0.01
+    features = np.concatenate([problem.features, near])
+    given = np.concatenate([problem.given, (problem.given + 1) % verified_classes])  # the copy carries another label
+    verified = np.concatenate([problem.verified, problem.verified])
+    groups = np.tile(np.arange(size), 2)
+    is_verified = verified >= 0
+    query = features[is_verified], given[is_verified]
+    kept = Likeness().fit(features, given, verified, duplicate_groups=groups).score_samples(*query)
+    assert (kept == 0).all()
+    assert (Likeness().fit(features, given, verified).score_samples(*query) == 1).any()

@@ -90,13 +90,11 @@ def evaluate_held_out(
         progress: called during long work.
     """
     labelled = with_duplicates(workspace, load_labelled(workspace), input_hashes(workspace), progress)
-    assert labelled.duplicate_group is not None
     names = tuple(verifiers) or ran_verifiers(workspace)
     unknown = [name for name in names if name not in VERIFIERS]
     if unknown:
         raise InvalidInputError(f"`verifiers` must be among {', '.join(sorted(VERIFIERS))}, got {unknown[0]!r}")
     arguments: dict[str, Any] = labelled.fit_arguments()
-    arguments["duplicate_groups"] = labelled.duplicate_group[labelled.fit_rows()]
     classes = _held_out_classes(held_out, labelled, workspace.settings.project.random_state)
     run = partial(held_out_classes, held_out=classes, random_state=workspace.settings.project.random_state)
     report = run(verifiers={name: _maker(workspace, name, progress) for name in names}, **arguments)

@@ -111,6 +111,7 @@ class LabelledFeatures:
             "verification_labels": np.where(hidden, UNVERIFIED, self.verification_labels[rows]),
             "correct_labels": np.where(hidden, NOT_KNOWN, self.correct_labels[rows]),
             "class_names": self.class_names,
+            "duplicate_groups": None if self.duplicate_group is None else self.duplicate_group[rows],
         }
 
 

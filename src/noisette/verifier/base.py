@@ -102,6 +102,7 @@ class Verifier(ScoreReader, ABC):
         correct_labels: ArrayLike | None = None,
         pred_probs: ArrayLike | None = None,
         class_names: Sequence[str] | None = None,
+        duplicate_groups: ArrayLike | None = None,
     ) -> Self:
         """Learn from a data set of which a few labels are verified.
 
@@ -112,6 +113,8 @@ class Verifier(ScoreReader, ABC):
             correct_labels: (N,) right class id of mislabelled samples; -1 not known, -2 none of the classes.
             pred_probs: (N, K) out-of-sample class probabilities of a classifier, for methods that use them.
             class_names: names of the K classes; K is the largest label + 1 without them.
+            duplicate_groups: (N,) rows of one number (not -1) show one picture: none of them is scored by a model that
+                has seen the verification label of another; None = only byte-equal rows do.
 
         Returns:
             The verifier itself.
@@ -119,7 +122,9 @@ class Verifier(ScoreReader, ABC):
         Raises:
             ShapeError, InvalidInputError, UnknownClassError: an argument is malformed; the message says which.
         """
-        data = check_training_data(features, given_labels, verification_labels, correct_labels, pred_probs, class_names)
+        data = check_training_data(
+            features, given_labels, verification_labels, correct_labels, pred_probs, class_names, duplicate_groups
+        )
         return self._fit(data)
 
     def _fit(self, data: TrainingData) -> Self:
@@ -139,6 +144,7 @@ class Verifier(ScoreReader, ABC):
             self.num_folds,
             plan_rng,
             leave_classes_out=self.leave_classes_out,
+            groups=None if data.duplicate_groups is None else data.duplicate_groups[rows],
         )
         self.context = self._prepare(data, context_seed)
         pairs = data.pairs()

@@ -129,7 +129,9 @@ def held_out_classes(
         >>> [row.outside.error for row in report.rows]
         [0.0]
     """
-    data = check_training_data(features, given_labels, verification_labels, correct_labels, pred_probs, class_names)
+    data = check_training_data(
+        features, given_labels, verification_labels, correct_labels, pred_probs, class_names, duplicate_groups
+    )
     if not 0 < test_share < 1:
         raise InvalidInputError(f"`test_share` must lie between 0 and 1, got {test_share}")
     if not verifiers:
@@ -231,6 +233,7 @@ def _fit(verifier: Verifier, data: TrainingData) -> Verifier:
         correct_labels=data.correct_labels,
         pred_probs=data.pred_probs,
         class_names=data.class_names,
+        duplicate_groups=data.duplicate_groups,
     )
 
 

@@ -67,6 +67,7 @@ class TrainingData:
     correct_labels: IntArray
     pred_probs: Float64Array | None
     class_names: tuple[str, ...]
+    duplicate_groups: IntArray | None = None
 
     @property
     def num_classes(self) -> int:
@@ -129,6 +130,7 @@ def check_training_data(
     correct_labels: ArrayLike | None,
     pred_probs: ArrayLike | None,
     class_names: Sequence[str] | None,
+    duplicate_groups: ArrayLike | None = None,
 ) -> TrainingData:
     """Check the arguments of `fit` at the door; inner code trusts them.
 
@@ -152,7 +154,8 @@ def check_training_data(
     known = correct[~np.isin(correct, (NOT_KNOWN, NONE_OF_THE_CLASSES))]
     check_labels(known, len(names), "correct_labels")
     probs = None if pred_probs is None else check_probs(pred_probs, size, len(names))
-    return TrainingData(table, given, verification, correct, probs, names)
+    groups = None if duplicate_groups is None else int_vector(duplicate_groups, size, "duplicate_groups")
+    return TrainingData(table, given, verification, correct, probs, names, groups)
 
 
 def check_finite(block: FloatArray, rows: Sequence[int] | IntArray) -> None:
