@@ -3,14 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from noisette.pipeline.detect import DetectResult, detect
 from noisette.pipeline.duplicate_facts import conflicts, count_duplicates, rows_across_splits, split_parts
 from noisette.pipeline.duplicates import with_duplicates
+from noisette.pipeline.evaluate import evaluate_held_out
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
+from noisette.pipeline.plan import plan
 from noisette.pipeline.provenance import input_hashes
+from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
-from tests.pipeline.duplicated import make_data
+from tests.pipeline.duplicated import ROWS, TRAIN, make_data
 
 
 def labelled_of(workspace: Workspace) -> LabelledFeatures:
@@ -86,3 +90,32 @@ def test_rows_across_splits() -> None:
     assert parts.tolist() == [0, 2, 0, 0, 2, 1, 1, 2]
     assert rows_across_splits(group, parts).tolist() == [3, 4, 5, 6, 7]
     assert rows_across_splits(np.full(3, -1), parts[:3]).tolist() == []
+
+
+def test_a_plan_proposes_a_picture_once(tmp_path: Path) -> None:
+    data = make_data()
+    for i in range(30):
+        data.copy(0, f"copy {i}")
+    workspace = data.write(tmp_path / "w")
+    detect(workspace)
+    plan(workspace, budget=60)
+    keys = [line.split(",")[0] for line in workspace.plan.read_text(encoding="utf-8").splitlines()[1:]]
+    assert len(keys) == 60
+    assert sum(key == "k0" or key.startswith("copy") for key in keys) <= 1
+
+
+def test_held_out_scores_are_those_of_the_samples_they_name_when_test_samples_come_first(tmp_path: Path) -> None:
+    data = make_data()
+    last_first = np.roll(np.arange(ROWS), ROWS - TRAIN)
+    verdicts = {int(np.flatnonzero(last_first == row)[0]): verdict for row, verdict in data.decisions.items()}
+    data.values, data.given, data.truth = data.values[last_first], data.given[last_first], data.truth[last_first]
+    data.keys, data.splits = [data.keys[i] for i in last_first], [data.splits[i] for i in last_first]
+    data.decisions = verdicts
+    workspace = data.write(tmp_path / "w")
+    detect(workspace)
+    report = evaluate_held_out(workspace, "0.3")
+    assert report.samples
+    scores = dict(zip(data.keys, read_scores(workspace.scores("filtering")).scores.score, strict=True))
+    for sample in report.samples:
+        # No verification label takes part in these scores, so that with all classes verified is the one in the table.
+        assert sample.all_verified == pytest.approx(scores[data.keys[sample.row]], rel=1e-6)

@@ -44,12 +44,18 @@ def with_duplicates(
 
 def kept_duplicates(workspace: Workspace, labelled: LabelledFeatures) -> LabelledFeatures | None:
     """Give the rows with the duplicate groups that `detect` wrote; None where it wrote none, or those of other rows."""
+    groups = duplicate_groups(workspace, labelled.keys, labelled.splits)
+    return None if groups is None else replace(labelled, duplicate_group=groups)
+
+
+def duplicate_groups(workspace: Workspace, keys: list[str], splits: list[str]) -> IntArray | None:
+    """Give the (N,) groups that `detect` wrote for these rows, -1 = no duplicate; None where it wrote none for them."""
     if not (workspace.duplicates.exists() and workspace.neighbors.exists()):
         return None
     columns = read_table(workspace.duplicates)
-    if (columns["key"], columns["split"]) != (labelled.keys, labelled.splits):
+    if (columns["key"], columns["split"]) != (keys, splits):
         return None
-    return replace(labelled, duplicate_group=np.asarray(columns["duplicate_group"], dtype=np.int64))
+    return np.asarray(columns["duplicate_group"], dtype=np.int64)
 
 
 def _search(workspace: Workspace, labelled: LabelledFeatures, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from noisette.errors import InvalidInputError, NotVerifiedError, WorkspaceError
 from noisette.pipeline.descriptions import about_scores
 from noisette.pipeline.detection_file import detection_of
+from noisette.pipeline.duplicates import duplicate_groups
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.pipeline.plan_file import check_no_answers_are_lost, write_plan
 from noisette.pipeline.plan_result import ClassTable, PlanResult
@@ -39,7 +40,8 @@ def plan(
 ) -> PlanResult:
     """Propose labels to verify, and write them to a file with empty columns for the answers.
 
-    Samples of evaluation splits, and those that somebody could not tell, are not proposed.
+    Samples of evaluation splits, and those that somebody could not tell, are not proposed; of the copies of a picture
+    one is.
 
     Args:
         workspace: the workspace.
@@ -69,6 +71,7 @@ def plan(
         raise NotVerifiedError("nothing is left to verify: every sample outside validation and test has a decision")
     seed = workspace.settings.project.random_state if seed is None else seed
     quality, notes = _quality(table, rows)
+    groups = duplicate_groups(workspace, table.keys, table.splits)
     found = propose(
         quality,
         table.scores.given_label[rows],
@@ -76,6 +79,7 @@ def plan(
         len(workspace.class_names()),
         count,
         audit_share=audit_share,
+        duplicate_groups=None if groups is None else groups[rows],
         # Each draw has to be independent of what earlier ones took, or its chances are not what they seem.
         random_state=np.random.default_rng([seed, int(inputs["decisions"], 16)]),
     )

@@ -14,11 +14,12 @@ from noisette.functional.detection_metrics import per_class_error
 from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.duplicates import kept_duplicates
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
+from noisette.pipeline.neighbor_votes import votes_of
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
 from noisette.pipeline.report_duplicates import report_duplicates
 from noisette.pipeline.report_pictures import picture_bytes
 from noisette.pipeline.score_tables import ScoreTable, read_scores
-from noisette.pipeline.suspicions import vote_lines, worst_rows
+from noisette.pipeline.suspicions import asked_labels, vote_lines, worst_rows
 from noisette.pipeline.workspace import Workspace
 from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult, write_report
 from noisette.scores.noise_rates import estimate_noise_rates
@@ -140,8 +141,10 @@ def _suspicious(
     """Give the labels with the lowest quality (else score) among those that nobody has checked."""
     scores = table.scores
     worst = worst_rows(scores, labelled.verification_labels, workspace.settings.report.num_suspicious)
-    has_neighbors = labelled.duplicate_group is not None
-    evidence = vote_lines(workspace, labelled, scores, worst) if has_neighbors else [""] * worst.size
+    evidence = [""] * worst.size
+    if labelled.duplicate_group is not None:  # neighbours are kept with the groups
+        votes = votes_of(workspace, labelled, worst, asked_labels(scores, worst))
+        evidence = vote_lines(votes, labelled.class_names, scores, worst)
     held_out_pairs = {
         sample["key"]: HeldOutPair(sample["name"], sample["all_verified"], sample["class_held_out"])
         for sample in held_out.get("samples", ())

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisette.pipeline.labelled import LabelledFeatures, load_labelled
+from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.neighbor_votes import vote_words, votes_of
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
+from noisette.scores.votes import Votes
 from noisette.types import NONE_OF_THE_CLASSES, UNVERIFIED, IntArray, LabelScores
 
 
@@ -52,9 +53,9 @@ def most_suspicious(workspace: Workspace, verifier: str, count: int) -> tuple[Su
     labelled = load_labelled(workspace)
     table = read_scores(workspace.scores(verifier))
     rows = worst_rows(table.scores, labelled.verification_labels, count)
-    votes, voters = votes_of(workspace, labelled, rows, asked_labels(table.scores, rows))
-    evidence = vote_lines(workspace, labelled, table.scores, rows)
     scores = table.scores
+    found = votes_of(workspace, labelled, rows, asked_labels(scores, rows))
+    evidence = vote_lines(found, labelled.class_names, scores, rows)
     return tuple(
         Suspicion(
             table.keys[row],
@@ -64,8 +65,8 @@ def most_suspicious(workspace: Workspace, verifier: str, count: int) -> tuple[Su
             _number(scores.suggested_probability[row]),
             _number(scores.none_probability[row]),
             _number(scores.label_quality[row]),
-            int(votes[place]),
-            int(voters[place]),
+            int(found.votes[place]),
+            int(found.voters[place]),
             evidence[place],
         )
         for place, row in enumerate(rows.tolist())
@@ -86,13 +87,12 @@ def asked_labels(scores: LabelScores, rows: IntArray) -> IntArray:
     return np.where(suggested >= 0, suggested, scores.given_label[rows])
 
 
-def vote_lines(workspace: Workspace, labelled: LabelledFeatures, scores: LabelScores, rows: IntArray) -> list[str]:
-    """Say of each row how many neighbours carry the label that is suggested."""
+def vote_lines(found: Votes, class_names: tuple[str, ...], scores: LabelScores, rows: IntArray) -> list[str]:
+    """Say of each row how many neighbours carry the label that they were asked about, see `asked_labels`."""
     asked = asked_labels(scores, rows)
-    votes, voters = votes_of(workspace, labelled, rows, asked)
     is_given = asked == scores.given_label[rows]
     return [
-        vote_words(int(votes[i]), int(voters[i]), labelled.class_names[asked[i]]) + ", as given" * bool(is_given[i])
+        vote_words(int(found.votes[i]), int(found.voters[i]), class_names[asked[i]]) + ", as given" * bool(is_given[i])
         for i in range(rows.size)
     ]
 

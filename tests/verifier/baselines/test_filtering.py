@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from noisette.errors import InvalidInputError
-from noisette.verifier.baselines.filtering import FilteringVerifier, log_ratios
+from noisette.verifier.baselines.filtering import FilteringVerifier, log_ratios, margins
 from noisette.verifier.baselines.linear_models import fit_linear_models, folds_of_hashes, linear_probabilities
 from noisette.verifier.folds import row_hashes
 from tests.contracts.verifier_problems import make_problem
@@ -66,3 +66,8 @@ def test_a_class_seen_once_is_not_known_to_the_model_that_scores_it() -> None:
 def test_a_penalty_must_be_positive() -> None:
     with pytest.raises(InvalidInputError, match="`inverse_penalty` must be above 0, got 0"):
         FilteringVerifier(inverse_penalty=0)
+
+
+def test_a_margin_is_the_distance_to_the_best_other_value_of_the_row() -> None:
+    values = np.array([[3.0, 1.0, 2.0], [1.0, 1.0, 0.0], [-1.0, -4.0, -2.0]])
+    np.testing.assert_allclose(margins(values), [[1, -2, -1], [0, 0, -1], [1, -3, -1]])

@@ -91,9 +91,14 @@ def log_ratios(probabilities: Float64Array) -> Float64Array:
     if logs.shape[1] == 1:
         alone: Float64Array = logs - np.log(LEAST_PROBABILITY)
         return alone
-    second, top = np.partition(logs, -2, axis=1)[:, -2:].T
-    rows, best = np.arange(top.size), logs.argmax(axis=1)
-    result: Float64Array = logs - top[:, None]
+    return margins(logs)
+
+
+def margins(values: Float64Array) -> Float64Array:
+    """Give each of (B, K) values less the largest of the others in its row; K must be 2 or more."""
+    second, top = np.partition(values, -2, axis=1)[:, -2:].T
+    rows, best = np.arange(top.size), values.argmax(axis=1)
+    result: Float64Array = values - top[:, None]
     result[rows, best] = top - second
     return result
 

@@ -9,10 +9,10 @@ from scipy.special import expit
 
 from noisette.errors import InvalidInputError
 from noisette.neighbors import NeighborIndex, build_index
-from noisette.types import ArrayTable, BoolArray, Float64Array, IntArray, Progress, RandomState, silent
+from noisette.types import ArrayTable, BoolArray, Float32Array, Float64Array, Progress, RandomState, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.baselines.class_means import unit_rows
-from noisette.verifier.baselines.filtering import log_ratios
+from noisette.verifier.baselines.filtering import log_ratios, margins
 from noisette.verifier.baselines.linear_models import folds_of_hashes, linear_probabilities
 from noisette.verifier.baselines.row_samples import MAX_NUMBERS, sample_rows
 from noisette.verifier.evidence.learner import fit_weights
@@ -87,7 +87,7 @@ class EvidenceVerifier(Verifier):
         if not pairs.has_both_kinds:
             return _EvidenceScorer(context, None)
         query = Query(data.table.take(pairs.rows), pairs.labels, data.probs_of(pairs.rows))
-        found = Evidence(context, query).of_labels()
+        found = Evidence(context, _index(context), query).of_labels()
         weights, intercept = fit_weights(found, pairs.targets, self.penalty)
         return _EvidenceScorer(context, np.append(weights, intercept))
 
@@ -104,8 +104,8 @@ class EvidenceVerifier(Verifier):
 class Evidence:
     """All that speaks for or against the labels of a batch; rows with NaN or infinity give NaN."""
 
-    def __init__(self, context: Arrays, query: Query) -> None:
-        self.labels, self.context = query.given_labels, context
+    def __init__(self, context: Arrays, index: NeighborIndex, query: Query) -> None:
+        self.labels, self.context, self.index = query.given_labels, context, index
         self.is_finite: BoolArray = np.asarray(np.isfinite(query.features).all(axis=1), dtype=np.bool_)
         features = np.where(self.is_finite[:, None], query.features, np.float32(0))
         if query.pred_probs is None and "weights" not in context:
@@ -118,11 +118,8 @@ class Evidence:
         self.votes = self._votes(features, query)
         self.cosines = np.asarray(unit_rows(features) @ context["means"].T, dtype=np.float64)
 
-    def _votes(self, features: Any, query: Query) -> list[Float64Array]:
-        prefix = "index/"
-        arrays = {k.removeprefix(prefix): v for k, v in self.context.items() if k.startswith(prefix)}
-        index = NeighborIndex.from_arrays(arrays)
-        found = index.search(features, SCALES[-1], exclude=query.hashes).rows
+    def _votes(self, features: Float32Array, query: Query) -> list[Float64Array]:
+        found = self.index.search(features, SCALES[-1], exclude=query.hashes).rows
         right = self.context["right"]
         votes = [np.zeros((len(features), right.shape[1])) for _ in SCALES]
         block = max(1, MAX_VOTES // (SCALES[-1] * right.shape[1]))
@@ -138,9 +135,8 @@ class Evidence:
         kinds = [np.maximum(self.logs, LEAST_LOG), np.clip(log_ratios(np.exp(self.logs)), LEAST_LOG, -LEAST_LOG)]
         for scale, share in zip(SCALES, self.votes, strict=True):
             kinds += [log_ratios(share + 0.5 / scale), share]
-        best = np.sort(self.cosines, axis=1)[:, -2:]
-        rival = np.where(self.cosines == best[:, -1:], best[:, :1], best[:, -1:])
-        return [*kinds, self.cosines, self.cosines - rival]
+        alone = self.cosines.shape[1] == 1  # a single class has no rival
+        return [*kinds, self.cosines, np.zeros_like(self.cosines) if alone else margins(self.cosines)]
 
     def of_labels(self) -> Float64Array:
         """Evidence for the given labels, (B, E)."""
@@ -155,10 +151,10 @@ class Evidence:
 
 class _EvidenceScorer:
     def __init__(self, context: Arrays, weights: Float64Array | None) -> None:
-        self.context, self.weights = context, weights
+        self.context, self.index, self.weights = context, _index(context), weights
 
     def score(self, query: Query) -> Float64Array:
-        evidence = Evidence(self.context, query)
+        evidence = Evidence(self.context, self.index, query)
         if self.weights is None:
             scores = evidence.channel_ratio()
         else:
@@ -167,14 +163,18 @@ class _EvidenceScorer:
 
     def score_classes(self, query: Query) -> Float64Array:
         """Here the plain ratio stands in for the channel's, which would cost K x K a row."""
-        evidence = Evidence(self.context, query)
-        kinds = evidence.of_classes()
-        if self.weights is None:
-            scores = kinds[1]
-        else:
-            total: IntArray | Float64Array = sum(w * k for w, k in zip(self.weights, [*kinds, kinds[1]], strict=False))
-            scores = np.asarray(total) + self.weights[-1]
+        kinds = Evidence(self.context, self.index, query).of_classes()
+        ratios, scores = kinds[1], kinds[1]
+        if self.weights is not None:
+            scores = np.full_like(ratios, self.weights[-1])
+            for weight, kind in zip(self.weights[:-1], [*kinds, ratios], strict=True):
+                scores += weight * kind
         return np.where(self.context["present"], scores, -np.inf)
 
     def to_arrays(self) -> Arrays:
         return {} if self.weights is None else {"weights": self.weights}
+
+
+def _index(context: Arrays) -> NeighborIndex:
+    prefix = "index/"
+    return NeighborIndex.from_arrays({k.removeprefix(prefix): v for k, v in context.items() if k.startswith(prefix)})
