@@ -180,3 +180,59 @@ def test_intervals_cover_where_each_verified_class_has_few_labels() -> None:
         truth = np.bincount(given, wrong) / size
         covered.append(((rates.low <= truth) & (truth <= rates.high)).mean())
     assert np.mean(covered) > 0.92
+
+
+def _drawn_by_uncertainty(
+    seed: int, *, with_quality: bool
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
+    """Ten classes, six of them with about 60 labels drawn where the predictions are unsure (and too sure elsewhere)."""
+    rng = np.random.default_rng(seed)
+    given = np.repeat(np.arange(10), 1000)
+    log_odds = rng.normal(-2, 2, given.size) + rng.normal(0, 0.5, 10)[given]
+    wrong = rng.random(given.size) < expit(0.6 * log_odds - 0.3)
+    p = expit(log_odds)
+    size = np.sqrt(p * (1 - p)) + 0.05
+    chance = np.minimum(1, 60 * size / np.bincount(given, size)[given])
+    drawn = (rng.random(given.size) < chance) & (given < 6)
+    verified = np.where(drawn, ~wrong, -1)
+    return given, (1 - p if with_quality else None), verified, 1 / chance, wrong
+
+
+@pytest.mark.parametrize("with_quality", [False, True])
+def test_labels_drawn_by_uncertainty_hold_with_weights_and_fail_without(with_quality: bool) -> None:
+    held: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(20):
+        given, quality, verified, weight, wrong = _drawn_by_uncertainty(seed, with_quality=with_quality)
+        truth = np.bincount(given, wrong) / 1000
+        for weighted in held:
+            found = estimate_noise_rates(given, quality, verified, 10, sample_weight=weight if weighted else None)
+            held[weighted].append(((found.low <= truth) & (truth <= found.high))[:6].mean())
+    assert np.mean(held[True]) >= 0.92
+    if not with_quality:  # predictions that correct themselves take most of the harm out
+        assert np.mean(held[False]) < 0.85
+
+
+def test_good_predictions_shorten_the_intervals_of_verified_classes() -> None:
+    given, _, truth, wrong = _world(0, num_classes=16, verified_classes=8, num_verified=40)
+    quality = expit(np.random.default_rng(0).normal(np.where(wrong, -2, 2), 2))
+    with_model = estimate_noise_rates(given, quality, truth, 16)
+    by_counts = estimate_noise_rates(given, None, truth, 16)
+    width = (with_model.high - with_model.low)[:8].mean()
+    assert width < 0.85 * (by_counts.high - by_counts.low)[:8].mean()
+
+
+def test_useless_predictions_cost_little_in_verified_classes() -> None:
+    given, _, truth, wrong = _world(1, num_classes=16, verified_classes=8, num_verified=40)
+    noise = np.random.default_rng(0).random(given.size)
+    found = estimate_noise_rates(given, noise, truth, 16)
+    low, high = wilson_interval(found.num_wrong[:8], found.num_verified[:8])
+    assert (found.high - found.low)[:8].mean() < 1.2 * (high - low).mean()
+    assert (found.low <= np.bincount(given, wrong) / 200)[:8].mean() > 0.8
+
+
+def test_a_class_that_lacks_some_predictions_is_counted() -> None:
+    given, quality, truth, _ = _world(0, num_classes=6, verified_classes=4, num_verified=40)
+    quality[given == 0], quality[given == 5] = np.nan, np.nan
+    found = estimate_noise_rates(given, quality, truth, 6)
+    assert found.rate[0] == found.num_wrong[0] / 40
+    assert found.source == ("counted",) * 4 + ("modelled", "not known")

@@ -1,9 +1,10 @@
 """How many given labels are wrong, a class and in all, each with a confidence interval.
 
-A class with enough verified labels is counted: the share of wrong ones, with Wilson's interval (less wide where much of
-the class is verified). Any other class is modelled: the mean predicted probability of being wrong, corrected by what
-verified labels say about such predictions (the idea of prediction-powered inference, Angelopoulos et al., 2023); its
-interval includes how much this correction differs between classes.
+The verifier's predicted probabilities are corrected by the verified labels, in general and class by class
+(`class_shifts`), and added up over the labels nobody verified (`predicted_rates`); verified labels count as they are.
+So a class with verified labels of its own gets a shorter interval than its counts alone would give, and any other an
+interval that includes how much classes differ. Without predictions, a class with enough verified labels is counted: the
+share of wrong ones, with Wilson's interval, less wide where much of the class is verified.
 
 All this holds for verified labels drawn at random within their class, or weighted by 1 / inclusion probability.
 """
@@ -17,13 +18,17 @@ import numpy as np
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.scores.class_counts import ClassCounts
+from noisette.scores.class_shifts import fit_shifts, wrong_log_odds
 from noisette.scores.intervals import normal_quantile, wilson_of_share
-from noisette.scores.residuals import ResidualModel, fit_residuals
+from noisette.scores.predicted_rates import predicted_shares
 from noisette.types import CORRECT, MISLABELLED, UNVERIFIED, BoolArray, Float64Array, IntArray
 
 Source = Literal["counted", "modelled", "guessed", "not known"]
 MIN_VERIFIED = 20
-"""Verified labels from which a class is counted by itself."""
+"""Verified labels from which a class is judged by its own labels first of all."""
+MIN_CLASSES = 3
+"""Verified classes from which something is known about how classes differ, and so about classes without labels."""
+_LEAST_STANDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class NoiseRates:
         rate: estimate; NaN where nothing is known (no samples; or neither verified labels nor a model).
         low: lower end of the interval; where it cannot be estimated the trivial one: every unverified label correct.
         high: upper end; the trivial one: every unverified label wrong.
-        source: "counted" from the class's own verified labels; "modelled" = predicted, corrected by verified labels;
-            "guessed" = predicted, with fewer than 3 verified classes to say how far off it may be; "not known".
+        source: "counted" = the class has `min_verified` verified labels of its own, or is verified as a whole;
+            "modelled" = predicted, corrected by verified labels, most of them of other classes; "guessed" = predicted,
+            with fewer than 3 verified classes to say how far off it may be; "not known".
         num_samples: samples that carry the label.
         num_verified: how many of them are verified.
         num_wrong: how many of those are mislabelled.
@@ -82,7 +88,7 @@ def estimate_noise_rates(
         verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified.
         num_classes: K.
         level: confidence level in (0, 1).
-        min_verified: verified labels from which a class is counted by itself (a fully verified one always is).
+        min_verified: verified labels from which a class is judged by itself (a fully verified one always is).
         sample_weight: (N,) 1 / inclusion probability of the verified samples; None = all alike.
 
     Raises:
@@ -99,83 +105,103 @@ def estimate_noise_rates(
     _check(given_labels, quality, verification_labels, weight, min_verified)
     z = normal_quantile(level)
     count = ClassCounts.of(given_labels, verification_labels, weight, num_classes)
-    model = _fit_model(given_labels, quality, verification_labels, weight, num_classes, level)
-    counted = count.counted(min_verified)
-    ranges = np.where(counted, _count_rates(count, z), _model_rates(count, model, quality, given_labels))
+    by_counts = np.where(
+        count.counted(min_verified), [count.share, *wilson_of_share(count.share, count.trials(), z)], np.nan
+    )
+    predicted = _predict(given_labels, quality, verification_labels, weight, count, level)
+    ranges = np.where(predicted.classes, predicted.rates, by_counts)
     known = np.isfinite(ranges[0])
+    kinds = np.select(
+        [~known, count.counted(min_verified), np.full(num_classes, predicted.can_bound)],
+        ["not known", "counted", "modelled"],
+        "guessed",
+    )
     least, most = count.bounds()
-    value, low, high = np.clip(np.where(known, ranges, [ranges[0], least, most]), least, most)
+    bounded = np.isin(kinds, ("counted", "modelled"))
+    value, low, high = np.clip(np.where(bounded, ranges, [ranges[0], least, most]), least, most)
     return NoiseRates(
         rate=value,
         low=low,
         high=high,
-        source=tuple(_source(bool(c), bool(k), model) for c, k in zip(counted, known, strict=True)),
+        source=tuple(kinds.tolist()),
         num_samples=count.samples,
         num_verified=count.verified,
         num_wrong=count.wrong,
-        total=_total(np.array([value, low, high]), counted, count, model),
+        total=_total(np.array([value, low, high]), count, bounded, predicted),
         level=level,
     )
 
 
-def _fit_model(
-    given: IntArray, quality: Float64Array, truth: IntArray, weight: Float64Array, num_classes: int, level: float
-) -> ResidualModel:
-    rows = np.flatnonzero((truth != UNVERIFIED) & np.isfinite(quality))
-    predicted = 1.0 - quality[rows]
-    residuals = (truth[rows] == MISLABELLED) - predicted
-    return fit_residuals(residuals, predicted, given[rows], weight[rows], num_classes, level)
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    """What predictions say of the classes that have them.
+
+    Attributes:
+        classes: (K,) mask of those classes.
+        rates: (3, K) rate, low, high.
+        total: (3,) number of wrong labels in all those classes.
+        can_bound: False where too few classes are verified to say how far off the others may be.
+    """
+
+    classes: BoolArray
+    rates: Float64Array
+    total: Float64Array
+    can_bound: bool
 
 
-def _count_rates(count: ClassCounts, z: float) -> Float64Array:
-    """Give (3, K): rate, low, high of every class by its own verified labels."""
-    return np.array([count.share, *wilson_of_share(count.share, count.trials(), z)])
-
-
-def _model_rates(count: ClassCounts, model: ResidualModel, quality: Float64Array, given: IntArray) -> Float64Array:
-    """Give (3, K): rate, low, high of every class by the corrected predictions; NaN where there are none."""
-    size = np.where(count.samples > 0, count.samples, np.nan)
-    rate = np.bincount(given, 1.0 - quality, minlength=count.samples.size) / size + model.correction
-    if not model.can_bound:
-        return np.array([rate, *count.bounds()])
-    variance = _own_variance(count, model) + model.shared**2 * model.shared_variance
-    half = model.quantile * np.sqrt(variance)
-    rates: Float64Array = np.clip(np.array([rate, rate - half, rate + half]), 0.0, 1.0)
-    return rates
-
-
-def _own_variance(count: ClassCounts, model: ResidualModel) -> Float64Array:
-    """Give what is uncertain about each class by itself: its correction, and the chance in its unverified labels."""
+def _predict(
+    given: IntArray, quality: Float64Array, truth: IntArray, weight: Float64Array, count: ClassCounts, level: float
+) -> _Predicted:
+    num_classes, is_known = count.samples.size, np.isfinite(quality)
+    lacking = np.bincount(given[~is_known & (truth == UNVERIFIED)], minlength=num_classes)
+    classes = (lacking == 0) & (count.samples > 0)
+    if not (is_known.any() and classes.any()):
+        nothing = np.full((3, num_classes), np.nan)
+        return _Predicted(np.zeros_like(classes), nothing, np.zeros(3), can_bound=False)
+    seen = np.flatnonzero((truth != UNVERIFIED) & is_known)
+    rows = np.flatnonzero((truth == UNVERIFIED) & classes[given])
+    standing = _standing_for(given[seen], weight[seen], count)
+    fits = fit_shifts(
+        wrong_log_odds(quality[seen]), (truth[seen] == MISLABELLED) * 1.0, given[seen], standing, num_classes
+    )
+    shares, all_shares = predicted_shares(fits, wrong_log_odds(quality[rows]), given[rows], num_classes, level)
     size = np.maximum(count.samples, 1)
-    variance: Float64Array = model.variance + model.noise * count.unverified / size**2
-    return variance
+    rates = (count.wrong + np.nan_to_num(shares.ranges()) * count.unverified) / size
+    total = count.wrong[classes].sum() + np.nan_to_num(all_shares.ranges()[:, 0]) * rows.size
+    return _Predicted(classes, rates, total, bool(np.unique(given[seen]).size >= MIN_CLASSES))
 
 
-def _total(rates: Float64Array, counted: BoolArray, count: ClassCounts, model: ResidualModel) -> Estimate:
-    """Add up the classes: independent errors in quadrature (Zou and Donner, 2008), shared ones linearly."""
-    used = np.flatnonzero(count.samples > 0)
-    size, (value, low, high) = count.samples[used], rates[:, used]
-    by_model = ~counted[used]
-    down, up = size * (value - low), size * (high - value)
-    if by_model.any() and not model.can_bound:
-        spread = [np.sqrt((d[~by_model] ** 2).sum()) + d[by_model].sum() for d in (down, up)]
-    else:
-        own = model.quantile**2 * (size**2 * _own_variance(count, model)[used])[by_model].sum()
-        shared = model.quantile * (size * model.shared[used])[by_model].sum() * np.sqrt(model.shared_variance)
-        spread = [np.sqrt((d[~by_model] ** 2).sum() + own + shared**2) for d in (down, up)]
-    total = float((size * value).sum())
-    least, most = int(count.wrong.sum()), int(count.wrong.sum() + count.unverified.sum())
+def _standing_for(labels: IntArray, weight: Float64Array, count: ClassCounts) -> Float64Array:
+    """Give how many *unverified* samples of its class each verified label stands for, besides itself.
+
+    A label drawn for certain stands for itself alone. In a class without unverified samples there are none to stand
+    for; its labels still speak of the predictions in general.
+    """
+    whole = np.bincount(labels, weight, minlength=count.samples.size)
+    others = weight * (count.samples / np.where(whole > 0, whole, 1.0))[labels] - 1.0
+    standing: Float64Array = np.where(count.unverified[labels] > 0, np.maximum(others, _LEAST_STANDING), 1.0)
+    return standing
+
+
+def _total(rates: Float64Array, count: ClassCounts, bounded: BoolArray, predicted: _Predicted) -> Estimate:
+    """Add up the classes: independent errors in quadrature (Zou and Donner, 2008), those of predictions as predicted.
+
+    A class without an interval may be anything between all correct and all wrong.
+    """
+    used = count.samples > 0
+    size = np.where(used, count.samples, 0)
+    value, low, high = np.where(used, rates, 0.0)
+    together = predicted.classes & predicted.can_bound
+    middle, least, most = predicted.total if together.any() else np.zeros(3)
+    alone, open_ended = used & bounded & ~together, used & ~bounded
+    total = float((size * value)[~together].sum() + middle)
+    ends = []
+    for apart, part in ((size * (value - low), middle - least), (size * (high - value), most - middle)):
+        ends.append(float(np.sqrt((apart[alone] ** 2).sum() + part**2) + apart[open_ended].sum()))
+    fewest, greatest = int(count.wrong.sum()), int(count.wrong.sum() + count.unverified.sum())
     if np.isnan(total):
-        return Estimate(total, least, most)
-    return Estimate(total, max(least, total - float(spread[0])), min(most, total + float(spread[1])))
-
-
-def _source(counted: bool, known: bool, model: ResidualModel) -> Source:
-    if not known:
-        return "not known"
-    if counted:
-        return "counted"
-    return "modelled" if model.can_bound else "guessed"
+        return Estimate(total, fewest, greatest)
+    return Estimate(total, max(fewest, total - ends[0]), min(greatest, total + ends[1]))
 
 
 def _check(given: IntArray, quality: Float64Array, truth: IntArray, weight: Float64Array, min_verified: int) -> None:
