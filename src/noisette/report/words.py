@@ -9,7 +9,7 @@ import numpy as np
 
 from noisette.planning.label_weights import choice_note
 from noisette.report.records import ReportData
-from noisette.scores.noise_rates import MIN_CLASSES
+from noisette.scores.corrected import MIN_CLASSES
 from noisette.types import MISLABELLED, UNVERIFIED
 
 DASH = "\N{EN DASH}"

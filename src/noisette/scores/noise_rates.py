@@ -1,7 +1,7 @@
 """How many given labels are wrong, a class and in all, each with a confidence interval.
 
 The verifier's predicted probabilities are corrected by the verified labels, in general and class by class
-(`class_shifts`), and added up over the labels nobody verified (`predicted_rates`); verified labels count as they are.
+(`corrected`), and added up over the labels nobody verified (`predicted_rates`); verified labels count as they are.
 So a class with verified labels of its own gets a shorter interval than its counts alone would give, and any other an
 interval that includes how much classes differ. Without predictions, a class with enough verified labels is counted: the
 share of wrong ones, with Wilson's interval, less wide where much of the class is verified.
@@ -18,7 +18,8 @@ import numpy as np
 
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.scores.class_counts import ClassCounts
-from noisette.scores.class_shifts import fit_shifts, wrong_log_odds
+from noisette.scores.class_shifts import wrong_log_odds
+from noisette.scores.corrected import correct_predictions
 from noisette.scores.intervals import normal_quantile, wilson_of_share
 from noisette.scores.predicted_rates import predicted_shares
 from noisette.types import CORRECT, MISLABELLED, UNVERIFIED, BoolArray, Float64Array, IntArray
@@ -26,9 +27,6 @@ from noisette.types import CORRECT, MISLABELLED, UNVERIFIED, BoolArray, Float64A
 Source = Literal["counted", "modelled", "guessed", "not known"]
 MIN_VERIFIED = 20
 """Verified labels from which a class is judged by its own labels first of all."""
-MIN_CLASSES = 3
-"""Verified classes from which something is known about how classes differ, and so about classes without labels."""
-_LEAST_STANDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,9 @@ def estimate_noise_rates(
     """
     quality = np.full(given_labels.size, np.nan) if label_quality is None else label_quality
     weight = np.ones(given_labels.size) if sample_weight is None else sample_weight
-    _check(given_labels, quality, verification_labels, weight, min_verified)
+    check_estimation(given_labels, quality, verification_labels, weight)
+    if min_verified < 1:
+        raise InvalidInputError(f"`min_verified` must be at least 1, got {min_verified}")
     z = normal_quantile(level)
     count = ClassCounts.of(given_labels, verification_labels, weight, num_classes)
     by_counts = np.where(
@@ -158,29 +158,14 @@ def _predict(
     if not (is_known.any() and classes.any()):
         nothing = np.full((3, num_classes), np.nan)
         return _Predicted(np.zeros_like(classes), nothing, np.zeros(3), can_bound=False)
-    seen = np.flatnonzero((truth != UNVERIFIED) & is_known)
     rows = np.flatnonzero((truth == UNVERIFIED) & classes[given])
-    standing = _standing_for(given[seen], weight[seen], count)
-    fits = fit_shifts(
-        wrong_log_odds(quality[seen]), (truth[seen] == MISLABELLED) * 1.0, given[seen], standing, num_classes
-    )
-    shares, all_shares = predicted_shares(fits, wrong_log_odds(quality[rows]), given[rows], num_classes, level)
+    corrected = correct_predictions(given, quality, truth, weight, num_classes)
+    log_odds = wrong_log_odds(quality[rows])
+    shares, all_shares = predicted_shares(corrected.fits, log_odds, given[rows], num_classes, level)
     size = np.maximum(count.samples, 1)
     rates = (count.wrong + np.nan_to_num(shares.ranges()) * count.unverified) / size
     total = count.wrong[classes].sum() + np.nan_to_num(all_shares.ranges()[:, 0]) * rows.size
-    return _Predicted(classes, rates, total, bool(np.unique(given[seen]).size >= MIN_CLASSES))
-
-
-def _standing_for(labels: IntArray, weight: Float64Array, count: ClassCounts) -> Float64Array:
-    """Give how many *unverified* samples of its class each verified label stands for, besides itself.
-
-    A label drawn for certain stands for itself alone. In a class without unverified samples there are none to stand
-    for; its labels still speak of the predictions in general.
-    """
-    whole = np.bincount(labels, weight, minlength=count.samples.size)
-    others = weight * (count.samples / np.where(whole > 0, whole, 1.0))[labels] - 1.0
-    standing: Float64Array = np.where(count.unverified[labels] > 0, np.maximum(others, _LEAST_STANDING), 1.0)
-    return standing
+    return _Predicted(classes, rates, total, corrected.can_bound)
 
 
 def _total(rates: Float64Array, count: ClassCounts, bounded: BoolArray, predicted: _Predicted) -> Estimate:
@@ -204,7 +189,12 @@ def _total(rates: Float64Array, count: ClassCounts, bounded: BoolArray, predicte
     return Estimate(total, max(fewest, total - ends[0]), min(greatest, total + ends[1]))
 
 
-def _check(given: IntArray, quality: Float64Array, truth: IntArray, weight: Float64Array, min_verified: int) -> None:
+def check_estimation(given: IntArray, quality: Float64Array, truth: IntArray, weight: Float64Array) -> None:
+    """Check (N,) given labels, label quality, verification labels and weights, as the caller of an estimate gave them.
+
+    Raises:
+        ShapeError, InvalidInputError: arrays that do not fit together, or hold impossible values.
+    """
     for name, values in (("label_quality", quality), ("verification_labels", truth), ("sample_weight", weight)):
         if values.shape != given.shape:
             raise ShapeError(f"`{name}` must have shape {given.shape}, got {values.shape}")
@@ -214,5 +204,3 @@ def _check(given: IntArray, quality: Float64Array, truth: IntArray, weight: Floa
         raise InvalidInputError("`label_quality` must lie in [0, 1]; calibrate the scores first")
     if not (weight[truth != UNVERIFIED] > 0).all():
         raise InvalidInputError("`sample_weight` of verified samples must be above 0")
-    if min_verified < 1:
-        raise InvalidInputError(f"`min_verified` must be at least 1, got {min_verified}")
