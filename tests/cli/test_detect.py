@@ -48,3 +48,21 @@ def test_top_of_a_ranking_without_probabilities(tmp_path: Path) -> None:
     for row in rows:
         assert (row["suggested_label"], row["suggested_probability"]) == ("", None)
         assert row["evidence"].endswith(f"{row['given_label']}, as given")
+
+
+def test_a_goal_is_said_and_recorded(tmp_path: Path) -> None:
+    workspace = make_data().write(tmp_path / "w")
+    done = noisette("detect", "-w", workspace.root, "--verifier", "filtering", "--goal", "budget=4")
+    assert done.exit_code == 0, done.output
+    assert "flagged for the goal budget=4: 4 labels that nobody checked" in done.stdout
+    assert "expected to be left, once these and the known ones are put right" in done.stdout
+    found = json.loads(noisette("detect", "-w", workspace.root, "--goal", "precision=0.9", "--json").stdout)
+    assert found["cleaning"]["goal"] == "precision=0.9"
+    assert json.loads(workspace.detection.read_text(encoding="utf-8"))["settings"]["detect"]["goal"] == "precision=0.9"
+
+
+def test_what_is_no_goal_is_a_misuse(tmp_path: Path) -> None:
+    workspace = make_data().write(tmp_path / "w")
+    done = noisette("detect", "-w", workspace.root, "--goal", "recall=0.9")
+    assert done.exit_code == 2
+    assert "--goal must be error" in done.output

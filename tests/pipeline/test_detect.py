@@ -1,12 +1,15 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from noisette.errors import InvalidInputError, WorkspaceError
+from noisette.errors import InvalidInputError, NotVerifiedError, WorkspaceError
+from noisette.pipeline.cleaning import Cleaning
 from noisette.pipeline.detect import detect
 from noisette.pipeline.exporting.table import export_table
+from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.labels import export_labels, import_labels
 from noisette.pipeline.report import make_report
 from noisette.pipeline.run import run
@@ -175,3 +178,60 @@ def test_a_file_of_the_user_is_not_written_over(workspace: Workspace, files: Fil
     assert files.verified.read_bytes() == before
     for write in (export_table, export_labels):
         assert write(workspace, tmp_path / "mine.csv") == write(workspace, tmp_path / "mine.csv")
+
+
+def test_a_budget_flags_so_many_labels_besides_those_known_to_be_wrong(workspace: Workspace) -> None:
+    found = detect(with_detect(workspace, verifier="average", goal="budget=25"))
+    scores = read_scores(workspace.scores("average")).scores
+    labels = load_labelled(workspace).verification_labels
+    assert scores.is_label_issue[labels < 0].sum() == found.cleaning.num_flagged == 25
+    assert scores.is_label_issue[labels >= 0].tolist() == (labels[labels >= 0] == 0).tolist()
+    assert scores.score[(labels < 0) & scores.is_label_issue].max() <= found.cleaning.threshold
+    assert found.num_issues == 25 + (labels == 0).sum()
+
+
+def test_a_precision_is_expected_of_the_flagged_labels(workspace: Workspace, files: Files) -> None:
+    strict, loose = (
+        detect(with_detect(workspace, verifier="filtering", goal=f"precision={share}")).cleaning
+        for share in (0.95, 0.6)
+    )
+    assert 0 < strict.num_flagged < loose.num_flagged
+    assert strict.expected_precision is not None
+    assert strict.expected_precision >= 0.95
+    table = read_scores(workspace.scores("filtering"))
+    flagged = table.scores.is_label_issue & (load_labelled(workspace).verification_labels < 0)
+    assert flagged.sum() == loose.num_flagged
+    assert loose.expected_precision == pytest.approx((files.given != files.truth)[flagged].mean(), abs=0.2)
+    assert strict.wrong_left is not None
+    assert loose.wrong_left is not None
+    assert strict.wrong_left.value > loose.wrong_left.value
+
+
+def test_the_number_of_wrong_labels_left_has_an_interval(workspace: Workspace) -> None:
+    found = detect(with_detect(workspace, verifier="filtering")).cleaning
+    issue = read_scores(workspace.scores("filtering")).scores.is_label_issue
+    assert found.goal == "error"
+    assert found.is_bounded
+    assert found.wrong_left is not None
+    assert 0 <= found.wrong_left.low < found.wrong_left.value < found.wrong_left.high < (~issue).sum()
+    assert Cleaning.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_another_goal_makes_scores_stale_but_no_verifier(workspace: Workspace) -> None:
+    detect(workspace)
+    verifiers = {path: path.stat().st_mtime_ns for path in (workspace.root / "verifiers").rglob("*.json")}
+    settings = workspace.settings.with_options(detect={"goal": "budget=3"})
+    states = {a.path: a for a in workspace_status(replace(workspace, settings=settings)).artifacts}
+    assert states["scores/average.parquet"].reason == "goal changed"
+    detect(replace(workspace, settings=settings))
+    assert {path: path.stat().st_mtime_ns for path in verifiers} == verifiers
+
+
+def test_without_probabilities_a_budget_can_be_had_and_a_precision_cannot(workspace: Workspace) -> None:
+    forget_decisions(workspace)
+    found = detect(with_detect(workspace, verifier="average", goal="budget=7"))
+    assert found.num_issues == found.cleaning.num_flagged == 7
+    assert found.cleaning.expected_precision is None
+    assert found.cleaning.wrong_left is None
+    with pytest.raises(NotVerifiedError, match=r"the goal precision=0\.9 needs probabilities"):
+        detect(with_detect(workspace, verifier="average", goal="precision=0.9"))

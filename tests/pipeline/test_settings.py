@@ -9,7 +9,13 @@ from noisette.pipeline.settings import Settings, read_settings, write_settings
 
 def changed(name: str, value: object) -> object:
     other: dict[str, object] = {"on_error": "stop", "weights": "hard", "max_bad": 0.5, "weight_floor": 0.25}
-    other |= {"unusual": "skip", "dtype": "float32", "precision": "bfloat16", "duplicate_similarity": 0.9}
+    other |= {
+        "unusual": "skip",
+        "dtype": "float32",
+        "precision": "bfloat16",
+        "duplicate_similarity": 0.9,
+        "goal": "budget=3",
+    }
     if name in other:
         return other[name]
     if isinstance(value, bool):
@@ -66,3 +72,10 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 def test_options_that_are_none_change_nothing() -> None:
     assert Settings().with_options(detect={"verifier": None, "recipe": None}) == Settings()
+
+
+def test_a_goal_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "noisette.toml"
+    path.write_text('[detect]\ngoal = "recall=0.9"\n')
+    with pytest.raises(DataFileError, match=r"`goal` must be error, precision=SHARE .*, got 'recall=0\.9'"):
+        read_settings(path)

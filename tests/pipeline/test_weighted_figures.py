@@ -79,3 +79,12 @@ def test_the_noise_rates_of_the_report_go_by_the_weights(
     expected = load_labelled(workspace).label_weights(np.ones(ROWS, dtype=np.bool_))
     assert expected is not None
     np.testing.assert_array_equal(np.asarray(seen[0]), expected)
+
+
+def test_detect_measures_by_the_same_weights_as_evaluate(workspace: Workspace, files: Files, tmp_path: Path) -> None:
+    verify(workspace, files, tmp_path, None)
+    plain = {row.name: row.error for row in detect(workspace).measured}
+    verify(workspace, files, tmp_path, 0.9)
+    weighted = {row.name: row.error for row in detect(workspace).measured}
+    assert weighted != plain
+    assert weighted == {row.name: row.error for row in evaluate(workspace).cross_fitted}

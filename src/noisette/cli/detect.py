@@ -11,6 +11,7 @@ import typer
 from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table, warn
 
 if TYPE_CHECKING:
+    from noisette.pipeline.cleaning import Cleaning
     from noisette.pipeline.detect import DetectResult
     from noisette.pipeline.suspicions import Suspicion
 
@@ -28,6 +29,9 @@ def detect(
     num_steps: Annotated[int | None, typer.Option(min=0, help="CleanNet: training steps; 0 = the recipe's.")] = None,
     weights: Annotated[str | None, typer.Option(help="Sample weights: soft or hard.")] = None,
     weight_floor: Annotated[float | None, typer.Option(min=0, max=1, help="Smallest sample weight.")] = None,
+    goal: Annotated[
+        str | None, typer.Option(help="Flag labels for: error (the lowest), precision=0.9, or budget=500.")
+    ] = None,
     top: Annotated[int, typer.Option(min=0, help="Show so many of the most suspicious labels, and why.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,6 +44,8 @@ def detect(
 
     if weights not in (None, "soft", "hard"):
         raise typer.BadParameter(f"--weights must be soft or hard, got {weights!r}")
+    if goal is not None:
+        _check_goal(goal)
     opened = open_workspace(workspace)
     options: dict[str, Any] = {
         "verifier": verifier,
@@ -48,6 +54,7 @@ def detect(
         "num_steps": num_steps,
         "weights": weights,
         "weight_floor": weight_floor,
+        "goal": goal,
     }
     settings = opened.settings.with_options(detect=options, references={"num_references": num_references})
     with progress_bar() as progress:
@@ -58,6 +65,16 @@ def detect(
     result = found.to_json() | ({"top": [asdict(row) for row in worst]} if top else {})
     lines = [*detection_lines(found), *suspicion_lines(worst)]
     finish(result, as_json, lines, f"noisette report -w {quoted(opened.root)}")
+
+
+def _check_goal(text: str) -> None:
+    from noisette.errors import InvalidInputError
+    from noisette.scores.goals import parse_goal
+
+    try:
+        parse_goal(text)
+    except InvalidInputError as error:
+        raise typer.BadParameter(str(error).replace("`goal`", "--goal")) from None
 
 
 @command
@@ -96,7 +113,24 @@ def detection_lines(found: DetectResult) -> list[str]:
         lines += [*table(header, rows), ""]
     share = found.num_issues / max(1, found.num_samples)
     lines.append(f"{found.num_issues} of {found.num_samples} labels look wrong ({share:.1%}) by {found.chosen}")
-    return lines
+    return [*lines, *cleaning_lines(found.cleaning)]
+
+
+def cleaning_lines(found: Cleaning) -> list[str]:
+    """Lay out what is flagged, what for, and what is left after it."""
+    words = f"flagged for the goal {found.goal}: {found.num_flagged} labels that nobody checked"
+    if found.expected_precision is not None:
+        words += f", {found.expected_precision:.0%} of them expected to be wrong"
+    if found.wrong_left is None:
+        return [words]
+    left = (
+        f"expected to be left, once these and the known ones are put right: {found.wrong_left.value:.0f} wrong labels"
+    )
+    if found.is_bounded:
+        left += f" ({found.wrong_left.low:.0f} to {found.wrong_left.high:.0f} with {found.level:.0%} confidence)"
+    else:
+        left += " (a guess: with three or more checked classes there is an interval)"
+    return [words, left]
 
 
 def suspicion_lines(worst: Sequence[Suspicion]) -> list[str]:

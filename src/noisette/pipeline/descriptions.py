@@ -48,7 +48,8 @@ def about_fit(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[s
 def about_scores(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:
     """Describe what makes the scores of a verifier."""
     options = workspace.settings.detect
-    settings = {"verifier": name, "weights": options.weights, "weight_floor": options.weight_floor}
+    settings: dict[str, Any] = {"verifier": name, "weights": options.weights, "weight_floor": options.weight_floor}
+    settings["goal"] = options.goal
     settings |= neighbor_settings(workspace)
     return about_step("score", settings, inputs | {"verifier": artifact_hash(workspace.verifier(name))})
 

@@ -13,6 +13,7 @@ import numpy as np
 from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
 from noisette.pipeline.backbone import features_state
+from noisette.pipeline.cleaning import Cleaning, cleaning_by
 from noisette.pipeline.descriptions import about_detection, about_scores
 from noisette.pipeline.duplicate_facts import DuplicateCounts, count_duplicates, duplicate_notes
 from noisette.pipeline.duplicates import with_duplicates
@@ -41,6 +42,7 @@ class DetectResult:
         chosen: name of the verifier whose scores count.
         measured: a row a verifier, errors on verified rows it had not seen; empty without verified rows.
         num_samples, num_verified, num_issues: rows scored, rows verified, labels taken to be wrong.
+        cleaning: what is flagged, what for, and how many wrong labels are left after it.
         duplicates: samples that show the same picture, in numbers.
         notes: what a person should know, in words.
     """
@@ -50,6 +52,7 @@ class DetectResult:
     num_samples: int
     num_verified: int
     num_issues: int
+    cleaning: Cleaning
     duplicates: DuplicateCounts
     notes: tuple[str, ...]
 
@@ -87,6 +90,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         labelled.table.num_rows,
         int(((labelled.verification_labels >= 0) & ~labelled.is_evaluation).sum()),
         _num_issues(workspace, chosen),
+        cleaning_of(workspace, chosen, labelled),
         duplicates,
         (*_stale_note(workspace), *labelled.notes, *notes, *duplicate_notes(duplicates)),
     )
@@ -94,6 +98,12 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         json.dump(result.to_json() | {"settings": _used_settings(workspace)}, file, indent=2, ensure_ascii=False)
     record(workspace.detection, about_detection(workspace, names, inputs))
     return result
+
+
+def cleaning_of(workspace: Workspace, name: str, labelled: LabelledFeatures) -> Cleaning:
+    """Say what cleaning by the scores of a verifier would do, by the goal in the settings."""
+    threshold = load_rules(workspace.verifier(name)).threshold
+    return cleaning_by(workspace.settings.detect.goal, read_scores(workspace.scores(name)), labelled, threshold)
 
 
 def _stale_note(workspace: Workspace) -> tuple[str, ...]:
@@ -140,8 +150,14 @@ def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatur
     rows = np.flatnonzero((labelled.verification_labels >= 0) & ~labelled.is_evaluation)
     threshold = load_rules(workspace.verifier(name)).threshold
     assert threshold is not None  # there are verified rows of both kinds
+    weights = labelled.label_weights(~labelled.is_evaluation)
     return evaluate_scores(
-        name, scores[rows], labelled.verification_labels[rows], labelled.given_labels[rows], threshold
+        name,
+        scores[rows],
+        labelled.verification_labels[rows],
+        labelled.given_labels[rows],
+        threshold,
+        None if weights is None else weights[rows],
     )
 
 

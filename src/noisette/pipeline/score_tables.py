@@ -13,9 +13,10 @@ from noisette.pipeline.labelled import LabelledFeatures
 from noisette.pipeline.neighbor_votes import votes_of_all
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.decisions import label_scores
+from noisette.scores.goals import flag_labels, parse_goal
 from noisette.scores.relabel import none_probability
 from noisette.store import read_table, write_table
-from noisette.types import BoolArray, Float64Array, IntArray, LabelScores
+from noisette.types import Float64Array, IntArray, LabelScores
 
 if TYPE_CHECKING:  # else reading scores would import torch
     from noisette.verifier.base import Verifier
@@ -57,21 +58,21 @@ def write_scores(path: Path, verifier: Verifier, labelled: LabelledFeatures, wor
     settings = workspace.settings.detect
     score, suggested, chance = _scores(verifier, labelled)
     quality: Float64Array | None = None
-    verdict: BoolArray | None = None
     weight: Float64Array | None = None
     try:
         quality = verifier.quality_of_scores(score)
-        verdict = verifier.verdict_of_scores(score)
         weight = np.maximum(verifier.weight_of_scores(score, "hard" if settings.weights == "hard" else "soft"), 0)
     except NotVerifiedError:
         pass  # a ranking is all there is without verification labels
+    goal, truth = parse_goal(settings.goal), labelled.verification_labels
+    flagged = flag_labels(goal, score, quality, truth, verifier.rules.threshold)
     decided = label_scores(
         labelled.given_labels,
         scores=score,
-        verification_labels=labelled.verification_labels,
+        verification_labels=truth,
         correct_labels=labelled.correct_labels,
         label_quality=quality,
-        verdict=verdict,
+        verdict=~flagged.rows,
         suggested=suggested,
         suggested_probability=chance,
         none_probability=None if quality is None else _none_probability(verifier, quality),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from noisette.errors import DataFileError, InvalidInputError
 from noisette.files import atomic_open
+from noisette.scores.goals import parse_goal
 
 _Section = TypeVar("_Section")
 
@@ -93,7 +94,8 @@ class DetectSettings:
 
     `verifier` "auto" fits each of `candidates` and takes the one with the lowest error on verified labels that it had
     not seen; CleanNet takes `normalization`, `recipe` and `num_steps` (0: the recipe's). Samples whose features have a
-    cosine of `duplicate_similarity` or more (around the mean of all) are taken for one picture.
+    cosine of `duplicate_similarity` or more (around the mean of all) are taken for one picture. `goal` says what labels
+    are flagged for: "error", "precision=0.9" or "budget=500".
     """
 
     verifier: str = "auto"
@@ -104,6 +106,7 @@ class DetectSettings:
     weights: str = "soft"
     weight_floor: float = 0.0
     duplicate_similarity: float = 0.99
+    goal: str = "error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +202,8 @@ def _check(name: str, value: Any) -> None:
     if name in _RANGES and not low <= value <= high:
         wanted = f"at least {low}" if high == math.inf else f"between {low} and {high}"
         raise InvalidInputError(f"`{name}` must be {wanted}, got {value!r}")
+    if name == "detect.goal":
+        parse_goal(value)
     if name == "detect.candidates" and not value:
         raise InvalidInputError("`detect.candidates` must name at least one verifier, got none")
 
