@@ -1,4 +1,4 @@
-"""Which labels to verify next: a share at random, the rest where the verifier is unsure, spread over the classes."""
+"""Which labels to verify next: a share at random, the rest where a better known score changes verdicts, in all classes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisette.errors import InvalidInputError, ShapeError
+from noisette.planning.regret import verdict_regret
 from noisette.planning.sampling import draw
 from noisette.types import (
     UNVERIFIED,
@@ -20,7 +21,7 @@ from noisette.types import (
 )
 
 _FLOOR = 0.05
-"""Added to the spread sqrt(p (1 - p)) of a label: no label is out of reach, and no weight 1 / chance is huge."""
+"""Share of the mean size that every label has: none is out of reach, and no weight 1 / chance is huge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +78,25 @@ def propose(
     _check(quality, given, truth, groups, num_classes, budget, audit_share)
     rng = as_generator(random_state)
     rows = np.flatnonzero(truth == UNVERIFIED)
-    p = quality[rows]
-    spread = np.sqrt(p * (1 - p)) + _FLOOR
+    size = _sizes(quality, rows, np.flatnonzero(truth != UNVERIFIED))
     members, unit_of, sizes = _one_of_each_group(groups[rows], rng)
-    unit_spread = np.bincount(unit_of, spread, minlength=sizes.size) / sizes
+    unit_size = np.bincount(unit_of, size, minlength=sizes.size) / sizes
     count = min(budget, sizes.size)
     num_audit = round(audit_share * count)
-    units, is_audit, chances = draw(unit_spread, given[rows[members]], num_audit, count - num_audit, rng)
+    units, is_audit, chances = draw(unit_size, given[rows[members]], num_audit, count - num_audit, rng)
     return Proposal(rows[members[units]], is_audit, chances[units] / sizes[units])
+
+
+def _sizes(quality: Float64Array, rows: IntArray, verified: IntArray) -> Float64Array:
+    """Give how much is to be learned of each of the rows, 1 on the average, apart from the floor.
+
+    Squared: a label tells about those like it (their regret), the more, the less sure it is itself. Replays of real data
+    hardly tell powers from 1 to 3 apart, while a weight of a label by 1 / its chance in the learner undoes the gain.
+    """
+    regret = verdict_regret(quality, verified)[rows] ** 2
+    mean = float(regret.mean()) if rows.size else 0.0
+    sizes: Float64Array = (regret / mean if mean > 0 else np.ones(rows.size)) + _FLOOR
+    return sizes
 
 
 def _one_of_each_group(groups: IntArray, rng: np.random.Generator) -> tuple[IntArray, IntArray, IntArray]:
