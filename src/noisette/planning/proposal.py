@@ -1,4 +1,4 @@
-"""Which labels to verify next: a share at random, the rest where a better known score changes verdicts, in all classes."""
+"""Which labels to verify next: a share at random, the rest where verdicts hang on what is not yet known."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def propose(
 def _sizes(quality: Float64Array, rows: IntArray, verified: IntArray) -> Float64Array:
     """Give how much is to be learned of each of the rows, 1 on the average, apart from the floor.
 
-    Squared: a label tells about those like it (their regret), the more, the less sure it is itself. Replays of real data
-    hardly tell powers from 1 to 3 apart, while a weight of a label by 1 / its chance in the learner undoes the gain.
+    Squared: a label tells about those like it (their regret), the more, the less sure it is itself. Replays of real
+    data hardly tell powers from 1 to 3 apart.
     """
     regret = verdict_regret(quality, verified)[rows] ** 2
     mean = float(regret.mean()) if rows.size else 0.0

@@ -12,7 +12,7 @@ PRIOR_OFFSET = 2.0
 PRIOR_SLOPE = 1.0
 """Standard deviation of the factor on the log-odds before any label: they may be off by as much as themselves."""
 NUM_PARAMETERS = 12
-"""Parameters that a verifier's learner fits to the labels; slope and offset, which are followed here, are two of them."""
+"""Parameters that a verifier's learner fits to the labels; slope and offset, followed here, are two of them."""
 _NODES, _GRID = 201, 1001
 
 
@@ -21,9 +21,9 @@ def verdict_regret(label_quality: Float64Array, verified: IntArray) -> Float64Ar
 
     The log-odds f of `label_quality` are taken to be true up to a slope and an offset, a f + b. Both are normal: wide
     before any label, and narrowed by the verified ones through the curvature of their likelihood (Laplace). Then the
-    regret is E max(p, 1 - p) - max(E p, 1 - E p), the value of perfect information: 0 where the verdict is plain whatever
-    slope and offset are, largest where it hangs on them. With few labels that is nearly everywhere, with many a narrow
-    band around p = 1/2.
+    regret is E max(p, 1 - p) - max(E p, 1 - E p), the value of perfect information: 0 where the verdict is plain
+    whatever slope and offset are, largest where it hangs on them. With few labels that is nearly everywhere, with many
+    a narrow band around p = 1/2.
 
     Args:
         label_quality: (N,) P(given label is correct) in [0, 1].
@@ -52,7 +52,7 @@ def verdict_regret(label_quality: Float64Array, verified: IntArray) -> Float64Ar
 
 
 def _value_of_information(mean: Float64Array, spread: Float64Array) -> Float64Array:
-    """Give E max(p, 1 - p) - max(E p, 1 - E p) for log-odds with these means and deviations, by equally likely values."""
+    """Give E max(p, 1 - p) - max(E p, 1 - E p) for log-odds with these means and deviations."""
     p = expit(mean[:, None] + spread[:, None] * ndtri((np.arange(_NODES) + 0.5) / _NODES))
     known: Float64Array = np.maximum(p, 1 - p).mean(axis=1)
     unknown = p.mean(axis=1)
