@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from noisette.errors import InvalidInputError, NotVerifiedError, WorkspaceError
-from noisette.pipeline.cleaning import Cleaning
 from noisette.pipeline.detect import detect
 from noisette.pipeline.exporting.table import export_table
 from noisette.pipeline.labelled import load_labelled
@@ -16,6 +15,7 @@ from noisette.pipeline.run import run
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace
+from noisette.scores.cleaning import Cleaning
 from noisette.store import read_table
 from tests.pipeline.conftest import CLASS_NAMES, ROWS, Files, forget_decisions
 

@@ -11,7 +11,9 @@ import numpy as np
 from PIL import Image
 
 from noisette.report import Duplicates, HeldOutPair, PictureCopy, ReportData, SuspiciousSample, VerifierResult
+from noisette.scores.cleaning import plan_cleaning
 from noisette.scores.decisions import label_scores
+from noisette.scores.goals import Goal
 from noisette.scores.noise_rates import estimate_noise_rates
 from noisette.scores.weights import summarize_weights
 
@@ -85,6 +87,8 @@ def make_report(
         noise_rates=estimate_noise_rates(given, quality, truth, num_classes),
         weights=summarize_weights(found.sample_weight, given, num_classes),
         model_quality=quality,
+        left_out="rows",
+        cleaning=plan_cleaning(Goal(), scores, quality, given, truth, num_classes, 0.42),
         per_class_error=np.where(np.arange(num_classes) < verified_classes, 0.05, np.nan),
         threshold=0.42,
         score_name="similarity",

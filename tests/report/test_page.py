@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from noisette.errors import InvalidInputError, ShapeError
+from noisette.functional.detection_metrics import expected_calibration_error
 from noisette.report import ReportData, VerifierResult, render_report, write_report
+from noisette.report.figures import calibration_error
 from noisette.types import LabelScores
 from tests.report.example import make_report
 
@@ -220,3 +222,18 @@ def test_parts_that_do_not_fit_are_named() -> None:
     row = VerifierResult(name="a", scores=np.zeros(2), verification_labels=np.zeros(3, dtype=int))
     with pytest.raises(ShapeError, match="verifier 'a': `scores` and `verification_labels` must have one length"):
         render_report(dataclasses.replace(data, evaluation=[row]))
+
+
+def test_the_calibration_error_counts_labels_by_their_weights() -> None:
+    data = make_report()
+    weights = np.where(data.verification_labels == 0, 100.0, 1.0)
+    plain, weighted = (
+        calibration_error(data),
+        calibration_error(dataclasses.replace(data, verification_weights=weights)),
+    )
+    rows = data.verification_labels >= 0
+    assert data.model_quality is not None
+    assert plain == expected_calibration_error(data.model_quality[rows], data.verification_labels[rows])
+    assert weighted > plain
+    with pytest.raises(ShapeError, match="`verification_weights` of the report"):
+        render_report(dataclasses.replace(data, verification_weights=weights[1:]))

@@ -93,3 +93,41 @@ def test_the_lead_says_what_the_interval_assumes_of_the_choice() -> None:
     mixed = words.headline(dataclasses.replace(data, num_drawn=3)).lead
     assert f"3 of the {checked:,} checked labels were drawn with known chances" in mixed
     assert "assume that the others were chosen at random within their class." in mixed
+
+
+def test_what_cleaning_leaves() -> None:
+    data = make_report()
+    assert data.cleaning is not None
+    text = _plain(words.cleaning(data))
+    assert re.match(
+        r"\d+ unchecked labels are flagged, for as few wrong verdicts as possible; about \d+ % of them", text
+    )
+    assert re.search(r"about \d+ wrong labels are left, between \d+ and \d+ with 95 % confidence\.$", text)
+    budget = dataclasses.replace(
+        data.cleaning, goal="budget=1", num_flagged=1, wrong_left=None, expected_precision=None
+    )
+    assert words.cleaning(dataclasses.replace(data, cleaning=budget)) == (
+        "1 unchecked label is flagged, by the budget of a review, most suspicious first."
+    )
+    precise = dataclasses.replace(data.cleaning, goal="precision=0.9", is_bounded=False)
+    text = _plain(words.cleaning(dataclasses.replace(data, cleaning=precise)))
+    assert "as many as can be if 90 % of them are to be wrong" in text
+    assert text.endswith("wrong labels are left, unflagged.")
+    assert "perhaps" in text
+    assert words.cleaning(dataclasses.replace(data, cleaning=None)) == ""
+
+
+def test_what_calibration_was_measured_on() -> None:
+    data = make_report()
+    assert "did not know it, but others of its class. Errors and intervals assume" in words.calibration(data)
+    drawn = dataclasses.replace(
+        data,
+        left_out="classes",
+        verification_weights=np.ones(data.num_samples),
+        num_drawn=int((data.verification_labels >= 0).sum()),
+    )
+    text = words.calibration(drawn)
+    assert text.startswith(
+        "Every checked label was scored by a model that knew no checked label of its class; each counts"
+    )
+    assert text.endswith("drawn with known chances, and count by them.")

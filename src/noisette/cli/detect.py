@@ -11,9 +11,9 @@ import typer
 from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table, warn
 
 if TYPE_CHECKING:
-    from noisette.pipeline.cleaning import Cleaning
     from noisette.pipeline.detect import DetectResult
     from noisette.pipeline.suspicions import Suspicion
+    from noisette.scores.cleaning import Cleaning
 
 
 @command

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table
-from noisette.cli.detect import number, percent
+from noisette.cli.detect import cleaning_lines, number, percent
 
 if TYPE_CHECKING:
+    from noisette.pipeline.calibration import Calibration
     from noisette.verifier.evaluation import Detection
 
 
@@ -50,6 +51,10 @@ def _evaluate(workspace: Path | None, thresholds: Sequence[str], names: Sequence
     lines = ["on verified labels, each scored by a model that had not seen it:", *_figures(found.cross_fitted)]
     if found.evaluation_splits:
         lines += ["", "on the validation and test splits:", *_figures(found.evaluation_splits)]
+    if found.calibration:
+        lines += ["", *_calibration(found.calibration)]
+    if found.cleaning is not None:
+        lines += ["", *cleaning_lines(found.cleaning)]
     lines += ["", found.choice_note]
     finish(asdict(found), as_json, lines, f"noisette evaluate --held-out 0.3 -w {quoted(opened.root)}")
 
@@ -66,6 +71,15 @@ def _figures(rows: Sequence[Detection]) -> list[str]:
         for row in rows
     ]
     return table(header, cells)
+
+
+def _calibration(rows: Sequence[Calibration]) -> list[str]:
+    cells = [
+        (row.name, number(row.calibration_error), number(row.brier_score), row.left_out, str(row.num_rows))
+        for row in rows
+    ]
+    lines = table(("probabilities of", "calibration error", "Brier score", "left out", "labels"), cells)
+    return [*lines, "calibration error: expected, over 15 bins; left out: what the scoring models had not seen"]
 
 
 def _evaluate_held_out(workspace: Path | None, held_out: str, names: Sequence[str], as_json: bool) -> None:

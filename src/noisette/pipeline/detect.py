@@ -13,7 +13,7 @@ import numpy as np
 from noisette.errors import InvalidInputError
 from noisette.files import atomic_open
 from noisette.pipeline.backbone import features_state
-from noisette.pipeline.cleaning import Cleaning, cleaning_by
+from noisette.pipeline.calibration import cleaning_of
 from noisette.pipeline.descriptions import about_detection, about_scores
 from noisette.pipeline.duplicate_facts import DuplicateCounts, count_duplicates, duplicate_notes
 from noisette.pipeline.duplicates import with_duplicates
@@ -22,6 +22,7 @@ from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import input_hashes, is_current, record
 from noisette.pipeline.score_tables import read_scores, write_scores
 from noisette.pipeline.workspace import Workspace
+from noisette.scores.cleaning import Cleaning
 from noisette.scores.weights import summarize_weights
 from noisette.types import Progress, silent
 from noisette.verifier.base import Verifier
@@ -98,12 +99,6 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
         json.dump(result.to_json() | {"settings": _used_settings(workspace)}, file, indent=2, ensure_ascii=False)
     record(workspace.detection, about_detection(workspace, names, inputs))
     return result
-
-
-def cleaning_of(workspace: Workspace, name: str, labelled: LabelledFeatures) -> Cleaning:
-    """Say what cleaning by the scores of a verifier would do, by the goal in the settings."""
-    threshold = load_rules(workspace.verifier(name)).threshold
-    return cleaning_by(workspace.settings.detect.goal, read_scores(workspace.scores(name)), labelled, threshold)
 
 
 def _stale_note(workspace: Workspace) -> tuple[str, ...]:

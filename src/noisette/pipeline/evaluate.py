@@ -15,6 +15,7 @@ import numpy as np
 from noisette.data import read_held_out_list
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.files import atomic_open
+from noisette.pipeline.calibration import Calibration, calibration_of, cleaning_in
 from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.duplicates import with_duplicates
 from noisette.pipeline.fitting import make_verifier
@@ -23,6 +24,7 @@ from noisette.pipeline.provenance import input_hashes
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
 from noisette.planning.label_weights import choice_note
+from noisette.scores.cleaning import Cleaning
 from noisette.types import Float64Array, IntArray, Progress, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.evaluation import Detection, evaluate_scores
@@ -36,12 +38,15 @@ AUTO = "auto"
 class Evaluation:
     """Figures at several thresholds: on the rows learned from (each scored out of fold), and on evaluation splits.
 
-    Labels drawn with a known chance are weighted by it; `choice_note` says what is assumed of the others.
+    Labels drawn with a known chance are weighted by it; `choice_note` says what is assumed of the others. `calibration`
+    has a row a verifier with probabilities, on the rows learned from; `cleaning` is what `detect` found would be left.
     """
 
     cross_fitted: tuple[Detection, ...]
     evaluation_splits: tuple[Detection, ...]
     choice_note: str = ""
+    calibration: tuple[Calibration, ...] = ()
+    cleaning: Cleaning | None = None
 
 
 def evaluate(workspace: Workspace, thresholds: Sequence[str] = (AUTO,), verifiers: Sequence[str] = ()) -> Evaluation:
@@ -56,7 +61,7 @@ def evaluate(workspace: Workspace, thresholds: Sequence[str] = (AUTO,), verifier
         WorkspaceError: `detect` has not been run (for that verifier).
         NotVerifiedError: there are no verification labels to measure on.
     """
-    detection_of(workspace)
+    detection = detection_of(workspace)
     labelled = load_labelled(workspace)
     verified = labelled.verification_labels >= 0
     if not verified.any():
@@ -74,7 +79,14 @@ def evaluate(workspace: Workspace, thresholds: Sequence[str] = (AUTO,), verifier
         for rows, weights in ((part, labelled.label_weights(part)) for part in (~apart, apart))
     )
     num_known = int(np.isfinite(labelled.inclusion_probabilities[verified]).sum())
-    return Evaluation(within, beyond, choice_note(int(verified.sum()), num_known))
+    measured = (calibration_of(workspace, name, labelled, ~apart, labelled.label_weights(~apart)) for name in names)
+    return Evaluation(
+        within,
+        beyond,
+        choice_note(int(verified.sum()), num_known),
+        tuple(row for row in measured if row is not None),
+        cleaning_in(detection),
+    )
 
 
 def evaluate_held_out(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from noisette.functional.detection_metrics import per_class_error
+from noisette.pipeline.calibration import cleaning_in, left_out
 from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.duplicates import kept_duplicates
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
@@ -18,14 +19,13 @@ from noisette.pipeline.neighbor_votes import votes_of
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
 from noisette.pipeline.report_duplicates import report_duplicates
 from noisette.pipeline.report_pictures import picture_bytes
-from noisette.pipeline.score_tables import ScoreTable, read_scores
+from noisette.pipeline.score_tables import ScoreTable, quality_before_decisions, read_scores
 from noisette.pipeline.suspicions import asked_labels, vote_lines, worst_rows
 from noisette.pipeline.workspace import Workspace
 from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult, write_report
 from noisette.scores.noise_rates import estimate_noise_rates
 from noisette.scores.weights import summarize_weights
 from noisette.types import Float64Array, Progress, silent
-from noisette.verifier.rules import DecisionRules
 from noisette.verifier.saving import load_rules
 
 VERSIONS_SHOWN = ("noisette", "torch", "numpy", "scikit-learn")
@@ -65,7 +65,8 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
     labelled = kept_duplicates(workspace, labelled) or labelled
     chosen = str(detection["chosen"])
     table = read_scores(workspace.scores(chosen))
-    rules = load_rules(workspace.verifier(chosen))
+    cleaning = cleaning_in(detection)
+    threshold = load_rules(workspace.verifier(chosen)).threshold if cleaning is None else cleaning.threshold
     verified = labelled.verification_labels
     weights = labelled.label_weights(np.ones(verified.size, dtype=np.bool_))
     held_out = _held_out(workspace)
@@ -74,7 +75,10 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         class_names=labelled.class_names,
         label_scores=table.scores,
         verification_labels=verified,
-        model_quality=None if np.isnan(table.verifier_quality).all() else table.verifier_quality,
+        model_quality=quality_before_decisions(table),
+        verification_weights=weights,
+        left_out=left_out(workspace, chosen),
+        cleaning=cleaning,
         noise_rates=estimate_noise_rates(
             table.scores.given_label,
             table.verifier_quality,
@@ -84,8 +88,8 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         ),
         weights=summarize_weights(table.scores.sample_weight, table.scores.given_label, len(labelled.class_names)),
         num_drawn=int(np.isfinite(labelled.inclusion_probabilities[verified >= 0]).sum()),
-        per_class_error=_per_class_error(table, labelled, rules, weights),
-        threshold=rules.threshold,
+        per_class_error=_per_class_error(table, labelled, threshold, weights),
+        threshold=threshold,
         score_name=table.score_name,
         evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
         samples=_suspicious(workspace, table, labelled, held_out),
@@ -99,12 +103,12 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
 
 
 def _per_class_error(
-    table: ScoreTable, labelled: LabelledFeatures, rules: DecisionRules, weights: Float64Array | None
+    table: ScoreTable, labelled: LabelledFeatures, threshold: float | None, weights: Float64Array | None
 ) -> np.ndarray | None:
     rows = np.flatnonzero(labelled.verification_labels >= 0)
-    if rows.size == 0 or rules.threshold is None:
+    if rows.size == 0 or threshold is None:
         return None
-    verdict = rules.verdict(table.scores.score[rows])
+    verdict = table.scores.score[rows] >= threshold
     given = labelled.given_labels[rows]
     return per_class_error(
         verdict,

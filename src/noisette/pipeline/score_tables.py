@@ -123,6 +123,11 @@ def read_scores(path: Path) -> ScoreTable:
     return ScoreTable(list(columns["key"]), list(columns["split"]), scores, quality, name, votes, voters)
 
 
+def quality_before_decisions(table: ScoreTable) -> Float64Array | None:
+    """Give (N,) P(correct) as the verifier has it, out of fold on verified rows; None where it has none."""
+    return None if np.isnan(table.verifier_quality).all() else table.verifier_quality
+
+
 def _scores(
     verifier: Verifier, labelled: LabelledFeatures
 ) -> tuple[Float64Array, IntArray | None, Float64Array | None]:

@@ -27,7 +27,6 @@ MAX_CLASSES = 20
 """Classes drawn in the figure of classes: the worst ones."""
 
 _LONGEST_NAME = 34
-_DIAGRAM_BINS = 10
 
 
 def report_figures(data: ReportData) -> dict[str, str]:
@@ -85,23 +84,24 @@ def _class_rates(data: ReportData) -> ClassRates:
 
 def calibration_error(data: ReportData) -> float:
     """Give the expected calibration error on checked labels; NaN where there are none."""
-    quality, truth = _predicted(data)
-    return expected_calibration_error(quality, truth) if truth.size else float("nan")
+    quality, truth, weights = _predicted(data)
+    return expected_calibration_error(quality, truth, sample_weight=weights) if truth.size else float("nan")
 
 
 def _reliability(data: ReportData) -> str:
-    quality, truth = _predicted(data)
+    quality, truth, weights = _predicted(data)
     if truth.size == 0:
         return ""
-    return reliability_figure(reliability_bins(quality, truth, num_bins=_DIAGRAM_BINS), calibration_error(data))
+    return reliability_figure(reliability_bins(quality, truth, sample_weight=weights), calibration_error(data))
 
 
-def _predicted(data: ReportData) -> tuple[Float64Array, BoolArray]:
-    """Give probabilities and outcomes of the checked labels that have a probability."""
+def _predicted(data: ReportData) -> tuple[Float64Array, BoolArray, Float64Array | None]:
+    """Give probabilities, outcomes and weights of the checked labels that have a probability."""
     if data.model_quality is None:
-        return np.empty(0), np.empty(0, dtype=np.bool_)
+        return np.empty(0), np.empty(0, dtype=np.bool_), None
     rows = (data.verification_labels != UNVERIFIED) & np.isfinite(data.model_quality)
-    return data.model_quality[rows], data.verification_labels[rows] == CORRECT
+    weights = None if data.verification_weights is None else data.verification_weights[rows]
+    return data.model_quality[rows], data.verification_labels[rows] == CORRECT, weights
 
 
 def _short(name: str) -> str:

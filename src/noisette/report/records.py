@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from noisette.errors import InvalidInputError, ShapeError
+from noisette.scores.cleaning import Cleaning
 from noisette.scores.noise_rates import NoiseRates
 from noisette.scores.weights import WeightSummary
 from noisette.types import Float64Array, IntArray, LabelScores
@@ -136,6 +137,9 @@ class ReportData:
         num_drawn: how many of the verified labels were drawn with a known chance; the figures weight those by it.
         model_quality: (N,) label quality *before* human decisions, out of fold on verified rows, for the reliability
             diagram; None = no diagram.
+        verification_weights: (N,) 1 / inclusion probability of verified labels, for the same; None = all alike.
+        left_out: what the models that scored verified rows had not seen: "classes", "rows", or "" = not known.
+        cleaning: what is flagged, what for, and how many wrong labels are left after it; None = not known.
         per_class_error: (K,) detection error on verified samples, NaN where there are none; None = not measured.
         threshold: score from which a label counts as correct; None = there is none.
         score_name: what the score is called on the axes, "similarity" for CleanNet.
@@ -157,6 +161,9 @@ class ReportData:
     weights: WeightSummary
     num_drawn: int = 0
     model_quality: Float64Array | None = None
+    verification_weights: Float64Array | None = None
+    left_out: str = ""
+    cleaning: Cleaning | None = None
     per_class_error: Float64Array | None = None
     threshold: float | None = None
     score_name: str = "score"
@@ -191,6 +198,7 @@ def check_report(data: ReportData) -> None:
         "verification_labels": (data.verification_labels, size),
         "label_scores.score": (data.label_scores.score, size),
         "model_quality": (data.model_quality, size),
+        "verification_weights": (data.verification_weights, size),
         "per_class_error": (data.per_class_error, num_classes),
         "noise_rates.rate": (data.noise_rates.rate, num_classes),
         "weights.kept_share": (data.weights.kept_share, num_classes),

@@ -9,6 +9,7 @@ import numpy as np
 
 from noisette.planning.label_weights import choice_note
 from noisette.report.records import ReportData
+from noisette.scores.cleaning import Cleaning
 from noisette.scores.corrected import MIN_CLASSES
 from noisette.types import MISLABELLED, UNVERIFIED
 
@@ -120,6 +121,10 @@ def choice_words(data: ReportData) -> str:
     return choice_note(int((data.verification_labels != UNVERIFIED).sum()), data.num_drawn)
 
 
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
 def _was(number: int) -> str:
     return "was" if number == 1 else "were"
 
@@ -156,6 +161,50 @@ def trust(data: ReportData) -> str:
     if not parts and not math.isnan(chosen.micro_error):
         parts = [f"{percent(chosen.micro_error)} of the labels"]
     return f"The verdicts of {chosen.name} are wrong for {' and '.join(parts)}, on average." if parts else ""
+
+
+def cleaning(data: ReportData) -> str:
+    """Say what is flagged, what for, and how many wrong labels are left after it; "" where that is not known."""
+    found = data.cleaning
+    if found is None:
+        return ""
+    kind, _, number = found.goal.partition("=")
+    aim = {
+        "error": "for as few wrong verdicts as possible",
+        "precision": f"as many as can be if {percent(float(number or 0), 0)} of them are to be wrong",
+        "budget": "by the budget of a review, most suspicious first",
+    }.get(kind, "")
+    text = f"{plural(found.num_flagged, 'unchecked label')} {_is(found.num_flagged)} flagged, {aim}"
+    if found.expected_precision is not None:
+        text += f"; about {percent(found.expected_precision, 0)} of them should be wrong"
+    return f"{text}. {_left(found)}".strip()
+
+
+def _left(found: Cleaning) -> str:
+    """Say how many wrong labels are left."""
+    left = found.wrong_left
+    if left is None:
+        return ""
+    if not found.is_bounded:
+        guess = rounded_count(left.value, left.value)
+        return f"Once these and the known ones are put right, perhaps {guess} wrong labels are left, unflagged."
+    number, low, high = (rounded_count(value, left.high - left.low) for value in (left.value, left.low, left.high))
+    return (
+        f"Once these and the known ones are put right, about {number} wrong labels are left, between {low} and {high} "
+        f"with {percent(found.level, 0)} confidence."
+    )
+
+
+def calibration(data: ReportData) -> str:
+    """Say on which labels the probabilities were measured, and what is assumed of those."""
+    seen = {
+        "classes": "Every checked label was scored by a model that knew no checked label of its class",
+        "rows": "Every checked label was scored by a model that did not know it, but others of its class",
+    }.get(data.left_out, "")
+    weighed = "each counts for the labels it stands for (1 / the chance of its draw)"
+    if seen and data.verification_weights is not None:
+        return f"{seen}; {weighed}. {choice_words(data)}"
+    return f"{seen}. {choice_words(data)}" if seen else choice_words(data)
 
 
 def next_reason(data: ReportData) -> str:

@@ -1,19 +1,15 @@
-"""What cleaning by a verifier's scores would do: how many labels are flagged, and how many wrong ones stay."""
+"""What cleaning would do: how many labels are flagged for a goal, and how many wrong ones stay."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
-
-from noisette.pipeline.labelled import LabelledFeatures
-from noisette.pipeline.score_tables import ScoreTable
-from noisette.scores.goals import Goal, flag_labels, parse_goal
+from noisette.scores.goals import Goal, flag_labels
 from noisette.scores.noise_rates import Estimate
 from noisette.scores.remaining import wrong_labels_left
-from noisette.types import UNVERIFIED
+from noisette.types import UNVERIFIED, Float64Array, IntArray
 
 LEVEL = 0.95
 """Confidence level of the interval."""
@@ -47,37 +43,50 @@ class Cleaning:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Cleaning:
+    def from_json(cls, values: dict[str, Any]) -> Self:
         """Undo `to_json`."""
         left = values["wrong_left"]
         return cls(**values | {"wrong_left": None if left is None else Estimate(**left)})
 
 
-def cleaning_by(goal: str, table: ScoreTable, labelled: LabelledFeatures, threshold: float | None) -> Cleaning:
-    """Say what cleaning would do.
+def plan_cleaning(
+    goal: Goal,
+    scores: Float64Array,
+    label_quality: Float64Array | None,
+    given_labels: IntArray,
+    verification_labels: IntArray,
+    num_classes: int,
+    threshold: float | None,
+    sample_weight: Float64Array | None = None,
+) -> Cleaning:
+    """Say what cleaning by a verifier's scores would do.
 
     Args:
-        goal: what labels are flagged for, as in the settings.
-        table: the scores of a verifier.
-        labelled: the workspace's labels and decisions.
-        threshold: the verifier's threshold of the lowest error; None = it has none.
+        goal: what labels are flagged for.
+        scores: (N,) high = more likely correct.
+        label_quality: (N,) P(given label is correct), out of sample and before human decisions; None = there is none.
+        given_labels: (N,) class ids.
+        verification_labels: (N,) 1 correct, 0 mislabelled, -1 unverified.
+        num_classes: K.
+        threshold: score from which a label counts as correct with the lowest error; None = there is none.
+        sample_weight: (N,) 1 / inclusion probability of the verified samples; None = all alike.
+
+    Raises:
+        NotVerifiedError: a precision is wanted, and there are no probabilities.
     """
-    wanted: Goal = parse_goal(goal)
-    quality = None if np.isnan(table.verifier_quality).all() else table.verifier_quality
-    truth = labelled.verification_labels
-    flagged = flag_labels(wanted, table.scores.score, quality, truth, threshold)
+    flagged = flag_labels(goal, scores, label_quality, verification_labels, threshold)
     left = wrong_labels_left(
-        table.scores.given_label,
-        quality,
-        truth,
+        given_labels,
+        label_quality,
+        verification_labels,
         flagged.rows,
-        len(labelled.class_names),
+        num_classes,
         level=LEVEL,
-        sample_weight=labelled.label_weights(np.ones(truth.size, dtype=np.bool_)),
+        sample_weight=sample_weight,
     )
-    num_left = int(((truth == UNVERIFIED) & ~flagged.rows).sum())
+    num_left = int(((verification_labels == UNVERIFIED) & ~flagged.rows).sum())
     return Cleaning(
-        goal=str(wanted),
+        goal=str(goal),
         threshold=flagged.threshold,
         num_flagged=flagged.count,
         expected_precision=None if math.isnan(flagged.precision) else flagged.precision,
