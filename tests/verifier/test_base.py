@@ -13,7 +13,7 @@ from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 from tests.contracts.verifier_problems import D, K, make_problem
 
 
-class Memory:
+class Memory(Scorer):
     """Scores a row 1 if it learned that the label is correct, -1 if it learned that it is not, else 0."""
 
     def __init__(self, known: dict[tuple[bytes, int], int]) -> None:
@@ -75,7 +75,7 @@ def test_labels_of_one_kind_make_a_constant() -> None:
 
 def test_methods_that_learn_from_labels_need_some() -> None:
     verifier = Memorizer().fit(np.ones((2, D)), [0, 1])
-    with pytest.raises(NotVerifiedError, match=r"Memorizer needs verification labels .* \(average, filtering, drae\)"):
+    with pytest.raises(NotVerifiedError, match=r"Memorizer needs verification labels .* \(evidence, average, filtering, drae\)"):
         verifier.score_samples(np.ones((2, D)), [0, 1])
     with pytest.raises(
         NotVerifiedError,

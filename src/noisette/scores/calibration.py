@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from noisette.errors import NotVerifiedError
 from noisette.types import Float64Array, IntArray
@@ -28,6 +28,12 @@ class PlattCalibrator:
         """Give P(correct) in [0, 1] for each score."""
         probability: Float64Array = expit(self.slope * (scores - self.center) / self.scale + self.intercept)
         return probability
+
+    def score_of(self, probability: float) -> float | None:
+        """Give the score whose P(correct) is `probability` in (0, 1); None if the scores say nothing (slope 0)."""
+        if self.slope <= 0:
+            return None
+        return float(self.center + self.scale * (logit(probability) - self.intercept) / self.slope)
 
 
 def fit_calibrator(

@@ -57,6 +57,9 @@ class Verifier(ScoreReader, ABC):
     """True if there is no score without verification labels of both kinds."""
     leave_classes_out: ClassVar[bool] = True
     """True if whole classes are left out in cross-fitting; False for methods whose models know one class only."""
+    scores_are_log_odds: ClassVar[bool] = False
+    """True if scores are log-odds of a fitted probability: then the threshold is where the calibrated one is 1/2, which
+    takes fewer labels to place than the lowest error on a few dozen of them."""
     num_folds: int = 5
     classes_ = np.array([0, 1])
 
@@ -155,7 +158,7 @@ class Verifier(ScoreReader, ABC):
         self.models = fit_crossfit(plan, full, folds, lambda task: self._scorer(data, task), self.progress)
         self.rules = DecisionRules(threshold=self._natural_threshold())
         if np.unique(targets).size == 2:  # labels of one kind alone would call every label wrong, or none
-            self.rules = learn_rules(self.models, data, verified)
+            self.rules = learn_rules(self.models, data, verified, even_odds=self.scores_are_log_odds)
         return self
 
     def _scorer(self, data: TrainingData, task: FoldTask) -> Scorer:
@@ -246,8 +249,11 @@ class Verifier(ScoreReader, ABC):
     ) -> Iterator[tuple[Float64Array, IntArray, Float64Array]]:
         """Yield (scores, suggested labels, their probabilities) a batch of rows at a time, for tables of any size."""
         for query in self._queries(features, given_labels, pred_probs):
-            scores = self._score_query(query)
-            yield scores, *self._suggest(query, scores)
+            self._check_can_score()
+            scores, class_scores = self.models.score_both(query)
+            _check_scores(scores, query)
+            quality = self.quality_of_scores(scores)
+            yield scores, *suggest_labels(class_scores, query.given_labels, quality, self.rules.relabel)
 
     # -- inner parts --------------------------------------------------------------------------------------------------
 
@@ -263,24 +269,17 @@ class Verifier(ScoreReader, ABC):
         return iter_queries(table, labels, probs, self.progress)
 
     def _score_query(self, query: Query) -> Float64Array:
+        self._check_can_score()
+        scores = self.models.score(query)
+        _check_scores(scores, query)
+        return scores
+
+    def _check_can_score(self) -> None:
         if self.needs_verification and self.models.plan.kind == "none":
             raise NotVerifiedError(
                 f"{type(self).__name__} needs verification labels of correct and of mislabelled samples; verify some, "
-                "or use a method that works without (average, filtering, drae)"
+                "or use a method that works without (evidence, average, filtering, drae)"
             )
-        scores = self.models.score(query)
-        bad = np.flatnonzero(~np.isfinite(scores))
-        if bad.size:
-            row = query.features[bad[0]]
-            what = "NaN or infinity" if not np.isfinite(row).all() else f"a row {row[:4]}... whose score is NaN"
-            raise InvalidInputError(
-                f"`features` must hold finite numbers, got {what}; leave such rows out or extract them again"
-            )
-        return scores
-
-    def _suggest(self, query: Query, scores: Float64Array) -> tuple[IntArray, Float64Array]:
-        class_scores = self.models.score_classes(query)
-        return suggest_labels(class_scores, query.given_labels, self.quality_of_scores(scores), self.rules.relabel)
 
     # -- saving -------------------------------------------------------------------------------------------------------
 
@@ -290,3 +289,13 @@ class Verifier(ScoreReader, ABC):
 
         self._check_fitted()
         save_verifier(self, Path(path))
+
+
+def _check_scores(scores: Float64Array, query: Query) -> None:
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if bad.size:
+        row = query.features[bad[0]]
+        what = "NaN or infinity" if not np.isfinite(row).all() else f"a row {row[:4]}... whose score is NaN"
+        raise InvalidInputError(
+            f"`features` must hold finite numbers, got {what}; leave such rows out or extract them again"
+        )

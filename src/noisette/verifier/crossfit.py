@@ -29,24 +29,33 @@ class CrossFit:
 
     def score(self, query: Query) -> Float64Array:
         """Give (B,) out-of-sample scores of the given labels."""
-        return self._route(query, lambda scorer, part: scorer.score(part))
+        (scores,) = self._route(query, lambda scorer, part: (scorer.score(part),))
+        return scores
 
     def score_classes(self, query: Query) -> Float64Array:
         """Give (B, K) out-of-sample scores of every class."""
-        return self._route(query, lambda scorer, part: scorer.score_classes(part))
+        (scores,) = self._route(query, lambda scorer, part: (scorer.score_classes(part),))
+        return scores
 
-    def _route(self, query: Query, ask: Callable[[Scorer, Query], Float64Array]) -> Float64Array:
+    def score_both(self, query: Query) -> tuple[Float64Array, Float64Array]:
+        """Give `score` and `score_classes` of a batch, which together may cost little more than one of them."""
+        scores, class_scores = self._route(query, lambda scorer, part: scorer.score_both(part))
+        return scores, class_scores
+
+    def _route(
+        self, query: Query, ask: Callable[[Scorer, Query], tuple[Float64Array, ...]]
+    ) -> tuple[Float64Array, ...]:
         folds = self.plan.folds_of(query.features)
         present = np.unique(folds)
         if present.size == 1:
             return ask(self._scorer_of(int(present[0])), query)
-        answers = np.empty(0)
-        for i, fold in enumerate(present):
+        answers: tuple[Float64Array, ...] = ()
+        for fold in present:
             rows = np.flatnonzero(folds == fold)
-            part = ask(self._scorer_of(int(fold)), query.where(rows))
-            if i == 0:
-                answers = np.empty((folds.size, *part.shape[1:]))
-            answers[rows] = part
+            parts = ask(self._scorer_of(int(fold)), query.where(rows))
+            answers = answers or tuple(np.empty((folds.size, *part.shape[1:])) for part in parts)
+            for answer, part in zip(answers, parts, strict=True):
+                answer[rows] = part
         return answers
 
     def _scorer_of(self, fold: int) -> Scorer:

@@ -62,13 +62,15 @@ class DecisionRules:
         )
 
 
-def learn_rules(models: CrossFit, data: TrainingData, verified: Query) -> DecisionRules:
+def learn_rules(models: CrossFit, data: TrainingData, verified: Query, *, even_odds: bool = False) -> DecisionRules:
     """Learn the rules from the verified rows of `data`, each scored by the model of its fold.
 
     Args:
         models: the cross-fitted models.
         data: the training data; at least one row is verified.
         verified: the verified rows as a query, in the order of `data.verified_rows`.
+        even_odds: put the threshold where the calibrated probability is 1/2, not where the error of these rows is
+            lowest.
     """
     targets = data.verification_labels[data.verified_rows]
     correct = data.correct_labels[data.verified_rows]
@@ -76,9 +78,11 @@ def learn_rules(models: CrossFit, data: TrainingData, verified: Query) -> Decisi
     right = np.where(targets == 1, verified.given_labels, correct)
     known = _evenly(np.flatnonzero(right >= 0), MAX_CLASS_SCORES // data.num_classes)
     class_scores = models.score_classes(verified.where(known)) if known.size else _no_rows(data.num_classes)
+    calibrator = fit_calibrator(scores, targets)
+    even = calibrator.score_of(0.5) if even_odds else None
     return DecisionRules(
-        choose_threshold(scores, targets, verified.given_labels),
-        fit_calibrator(scores, targets),
+        choose_threshold(scores, targets, verified.given_labels) if even is None else even,
+        calibrator,
         fit_relabel_rule(class_scores, right[known], correct[targets == 0]),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,23 +14,27 @@ from noisette.verifier.inputs import Query
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
-class Scorer(Protocol):
+class Scorer(ABC):
     """One fitted model. High scores mean that the label is more likely correct."""
 
+    @abstractmethod
     def score(self, query: Query) -> Float64Array:
         """Give (B,) scores of the given labels."""
-        ...
 
+    @abstractmethod
     def score_classes(self, query: Query) -> Float64Array:
         """Give (B, K) scores of every class as the label; -inf for a class that cannot be suggested (no samples)."""
-        ...
 
+    def score_both(self, query: Query) -> tuple[Float64Array, Float64Array]:
+        """Give `score` and `score_classes`; a model whose two scores share most of their work does it once."""
+        return self.score(query), self.score_classes(query)
+
+    @abstractmethod
     def to_arrays(self) -> Arrays:
         """Give what is needed to restore this model, as plain arrays."""
-        ...
 
 
-class ConstantScorer:
+class ConstantScorer(Scorer):
     """Scores every label the same: all that can be learned from labels of one kind only."""
 
     def __init__(self, value: float, class_counts: npt.NDArray[Any]) -> None:

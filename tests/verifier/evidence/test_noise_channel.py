@@ -6,18 +6,55 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
+from noisette.types import Float32Array, IntArray
 from noisette.verifier.evidence.noise_channel import channel_ratios, fit_noise_channel, right_classes
 
 
-def test_the_right_classes_are_found_behind_confused_labels() -> None:
+def confused(size: int = 3000) -> tuple[Float32Array, IntArray, IntArray]:
     rng = np.random.default_rng(0)
-    truth = rng.integers(3, size=3000)
-    features = (2 * np.eye(3)[truth] + rng.normal(size=(3000, 3)) / 2).astype(np.float32)
-    given = np.where(rng.random(3000) < 0.3, (truth + 1) % 3, truth)
-    found = fit_noise_channel(features, given, np.arange(3000) % 5, 3, 1.0)
-    assert np.mean(found["right"].argmax(axis=1) == truth) > 0.97
-    expected = 0.7 * np.eye(3) + 0.3 * np.roll(np.eye(3), 1, axis=1)
-    np.testing.assert_allclose(found["channel"], expected, atol=0.08)
+    truth = rng.integers(3, size=size)
+    features = (2 * np.eye(3)[truth] + rng.normal(size=(size, 3)) / 2).astype(np.float32)
+    given = np.where(rng.random(size) < 0.3, (truth + 1) % 3, truth)
+    return features, given, truth
+
+
+def test_the_right_classes_are_found_behind_confused_labels() -> None:
+    features, given, truth = confused()
+    found = fit_noise_channel(features, given, np.arange(3000) % 5, 3)
+    assert set(found) == {"strong", "likely", "refined"}
+    right, channel = found["refined"]["right"], found["refined"]["channel"]
+    assert np.mean(right.argmax(axis=1) == truth) > 0.97
+    np.testing.assert_allclose(channel, 0.7 * np.eye(3) + 0.3 * np.roll(np.eye(3), 1, axis=1), atol=0.08)
+
+
+def test_rounds_bring_the_channel_nearer_to_the_truth() -> None:
+    features, given, _ = confused()
+    found = fit_noise_channel(features, given, np.arange(3000) % 5, 3)
+    truth = 0.7 * np.eye(3) + 0.3 * np.roll(np.eye(3), 1, axis=1)
+    far = {name: np.abs(stage["channel"] - truth).mean() for name, stage in found.items()}
+    assert far["refined"] < far["likely"]
+
+
+def test_no_rounds_and_a_fixed_penalty_leave_one_stage() -> None:
+    features, given, _ = confused(200)
+    assert set(fit_noise_channel(features, given, np.arange(200) % 5, 3, inverse_penalty=0.1, max_rounds=0)) == {
+        "likely"
+    }
+
+
+def test_progress_is_told_round_by_round() -> None:
+    features, given, _ = confused(500)
+    told: list[tuple[str, int, int]] = []
+    fit_noise_channel(
+        features,
+        given,
+        np.arange(500) % 5,
+        3,
+        max_rounds=3,
+        progress=lambda *step: told.append((step[0], step[1], step[2])),
+    )
+    assert told[0] == ("classifier", 0, 3)
+    assert told[-1] == ("classifier", 3, 3)
 
 
 def test_a_ratio_is_that_of_the_joint_probabilities() -> None:
@@ -39,5 +76,5 @@ def test_probabilities_of_right_classes_sum_to_one() -> None:
 
 def test_a_class_with_one_row_and_constant_features_give_finite_numbers() -> None:
     features = np.ones((12, 2), dtype=np.float32)
-    found = fit_noise_channel(features, np.array([0] * 6 + [1] * 5 + [2]), np.arange(12) % 5, 3, 1e-3)
-    assert all(np.isfinite(array).all() for array in found.values())
+    found = fit_noise_channel(features, np.array([0] * 6 + [1] * 5 + [2]), np.arange(12) % 5, 3)
+    assert all(np.isfinite(array).all() for stage in found.values() for array in stage.values())

@@ -45,7 +45,7 @@ class AverageVerifier(Verifier):
         return _MeanScorer(context)
 
 
-class _MeanScorer:
+class _MeanScorer(Scorer):
     def __init__(self, context: Arrays) -> None:
         self.means = context["means"]
 

@@ -113,7 +113,7 @@ class DRAEVerifier(Verifier):
         return quality
 
 
-class _ErrorScorer:
+class _ErrorScorer(Scorer):
     def __init__(self, context: Arrays) -> None:
         self.thresholds = context["thresholds"]
         self.models = AutoEncoders(*(torch.from_numpy(context[name]) for name in AutoEncoders._fields))

@@ -103,7 +103,7 @@ def margins(values: Float64Array) -> Float64Array:
     return result
 
 
-class _RatioScorer:
+class _RatioScorer(Scorer):
     def __init__(self, context: Arrays) -> None:
         self.models = context
 

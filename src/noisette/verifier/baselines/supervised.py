@@ -153,7 +153,7 @@ class SupervisedVerifier(Verifier):
         return SupervisedScorer(self, context, pairs, int(arrays["seed"][0]))
 
 
-class SupervisedScorer:
+class SupervisedScorer(Scorer):
     """The models of one fold; each is fitted when first asked."""
 
     def __init__(self, verifier: SupervisedVerifier, context: Arrays, pairs: VerifiedPairs, seed: int) -> None:

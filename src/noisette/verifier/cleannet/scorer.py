@@ -15,13 +15,13 @@ from noisette.verifier.cleannet.batches import to_tensor
 from noisette.verifier.cleannet.network import CleanNet
 from noisette.verifier.cleannet.normalization import Normalization
 from noisette.verifier.inputs import Query
-from noisette.verifier.scorer import Arrays
+from noisette.verifier.scorer import Arrays, Scorer
 
 CHUNK_NUMBERS = 1 << 21  # numbers of a feature chunk that the passes over it still find in a core's cache
 _LEAST_SPREAD = 0.02
 
 
-class CleanNetScorer:
+class CleanNetScorer(Scorer):
     """Scores by the cosine of query embedding and class embedding.
 
     Args:

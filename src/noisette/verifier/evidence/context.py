@@ -1,0 +1,99 @@
+"""What the evidence verifier knows of a data set before any label is verified, as arrays.
+
+Keys: "index/..." the bank of neighbours and "present" (K,); and of the classifier's stage that is used "weights",
+"intercepts", "channel", "right" (P(right class) of each row of the bank), "prior", "centers", "class_mean",
+"class_deviation" and "scale". Until a stage is chosen, its keys stand behind its name and a slash.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisette.neighbors import NeighborIndex, build_index
+from noisette.types import ArrayTable, Float32Array, Float64Array, IntArray, Progress
+from noisette.verifier.baselines.linear_models import folds_of_hashes
+from noisette.verifier.baselines.row_samples import MAX_NUMBERS, sample_rows
+from noisette.verifier.evidence.batch import Batch, log_probabilities, make_batch
+from noisette.verifier.evidence.centers import class_centers
+from noisette.verifier.evidence.class_statistics import class_statistics
+from noisette.verifier.evidence.classifier import log_prior
+from noisette.verifier.evidence.measures import COPIED, label_evidence
+from noisette.verifier.evidence.noise_channel import fit_noise_channel, right_classes
+from noisette.verifier.folds import row_hashes
+from noisette.verifier.inputs import Query, TrainingData, check_finite
+from noisette.verifier.scorer import Arrays
+
+STAGES = ("strong", "likely", "refined")
+MAX_STATISTICS_ROWS = 1 << 13
+"""Rows from which the spread of evidence in each class is learned."""
+
+
+def make_context(
+    data: TrainingData, *, inverse_penalty: float | None, max_rounds: int, seed: int, progress: Progress
+) -> Arrays:
+    """Fit classifier, centres, index and statistics; verification labels are not looked at."""
+    rng = np.random.default_rng(seed)
+    limit = max(data.num_classes, MAX_NUMBERS // max(data.table.num_features, data.num_classes))
+    rows = sample_rows(data.given_labels, limit, rng)
+    features, labels, probs = data.table.take(rows), data.given_labels[rows], data.probs_of(rows)
+    check_finite(features, rows)
+    if probs is None:
+        folds = folds_of_hashes(row_hashes(features))
+        stages = fit_noise_channel(
+            features,
+            labels,
+            folds,
+            data.num_classes,
+            inverse_penalty=inverse_penalty,
+            max_rounds=max_rounds,
+            progress=progress,
+        )
+    else:
+        stages = {"likely": _of_probabilities(probs, labels)}
+    index = build_index(ArrayTable(features), center=False, random_state=seed, progress=progress)
+    context: Arrays = {"present": data.class_counts > 0}
+    context |= {f"index/{name}": array for name, array in index.to_arrays().items()}
+    chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
+    batch = make_batch(Query(features[chosen], labels[chosen], None if probs is None else probs[chosen]), index)
+    for name, stage in stages.items():
+        full = _with_statistics(stage, features, index, batch, data.num_classes)
+        # Products of arrays laid out otherwise differ in last bits: a loaded verifier must give the same scores.
+        context |= {f"{name}/{key}": np.ascontiguousarray(array) for key, array in full.items()}
+    return context
+
+
+def index_of(context: Arrays) -> NeighborIndex:
+    """Give the bank of neighbours."""
+    return NeighborIndex.from_arrays(_part(context, "index/"))
+
+
+def stage_names(context: Arrays) -> list[str]:
+    """Name the stages of which one is still to be chosen."""
+    return [name for name in STAGES if f"{name}/prior" in context]
+
+
+def stage_of(context: Arrays, name: str) -> Arrays:
+    """Give the context as it would be with that stage chosen."""
+    rest = {key: array for key, array in context.items() if not key.startswith(tuple(f"{s}/" for s in STAGES))}
+    return rest | _part(context, f"{name}/")
+
+
+def _of_probabilities(probs: Float64Array, labels: IntArray) -> Arrays:
+    right, channel = right_classes(np.log(np.maximum(probs, 1e-12)), labels)
+    return {"channel": channel.astype(np.float32), "right": right.astype(np.float32)}
+
+
+def _with_statistics(
+    stage: Arrays, features: Float32Array, index: NeighborIndex, batch: Batch, num_classes: int
+) -> Arrays:
+    right = stage["right"][index.rows].astype(np.float16)
+    stage = stage | {"right": right, "centers": class_centers(features[index.rows], right)}
+    stage["prior"] = log_prior(log_probabilities(batch, stage))
+    evidence, labels = label_evidence(batch, stage), batch.query.given_labels
+    mean, deviation = class_statistics(evidence[:, COPIED], labels, num_classes)
+    spread = np.append(evidence.std(axis=0), np.ones(COPIED.size))
+    return stage | {"class_mean": mean, "class_deviation": deviation, "scale": spread}
+
+
+def _part(context: Arrays, prefix: str) -> Arrays:
+    return {key.removeprefix(prefix): array for key, array in context.items() if key.startswith(prefix)}

@@ -1,0 +1,65 @@
+"""All evidence for and against a label, family by family, in a fixed order of columns. High speaks for the label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisette.types import Float64Array, IntArray
+from noisette.verifier.evidence.batch import Batch, log_probabilities
+from noisette.verifier.evidence.centers import center_evidence
+from noisette.verifier.evidence.class_statistics import standardize
+from noisette.verifier.evidence.classifier import adjusted_margins, channel_evidence, classifier_evidence
+from noisette.verifier.evidence.density import density_evidence
+from noisette.verifier.evidence.votes import SCALES, vote_evidence, vote_shares
+from noisette.verifier.scorer import Arrays
+
+COLUMNS = (
+    "log_probability",
+    "margin",
+    *(f"{kind}_{scale}" for scale in SCALES for kind in ("vote_ratio", "vote_share")),
+    "cosine",
+    "cosine_margin",
+    "density",
+    "channel_ratio",
+)
+"""Names of the columns of `label_evidence`."""
+COPIED = np.array([COLUMNS.index(name) for name in ("log_probability", "margin", "vote_ratio_50", "cosine_margin")])
+"""Columns of which the learner sees a class-standardised copy, too."""
+
+
+def class_evidence(batch: Batch, context: Arrays, logs: Float64Array | None = None) -> list[Float64Array]:
+    """Give every kind of evidence but the last with every class as the label, (B, K) each.
+
+    Args:
+        batch: the samples.
+        context: what `EvidenceVerifier` knows of the data set.
+        logs: (B, K) `log_probabilities` of the batch, where they are at hand.
+    """
+    logs = log_probabilities(batch, context) if logs is None else logs
+    right = context["right"]
+    return [
+        *classifier_evidence(logs, context["prior"]),
+        *vote_evidence(vote_shares(batch.neighbors, right)),
+        *center_evidence(batch.unit, context["centers"]),
+        *density_evidence(batch.neighbors, right),
+    ]
+
+
+def label_evidence(batch: Batch, context: Arrays) -> Float64Array:
+    """Give the evidence for the given labels, (B, len(COLUMNS))."""
+    logs, labels = log_probabilities(batch, context), batch.query.given_labels
+    columns = [kind[batch.rows, labels] for kind in class_evidence(batch, context, logs)]
+    return np.column_stack([*columns, channel_evidence(logs, labels, context["channel"].astype(np.float64))])
+
+
+def label_margins(batch: Batch, context: Arrays) -> Float64Array:
+    """Give the classifier's adjusted margins for the given labels, (B,): what is left without verification labels."""
+    margins = adjusted_margins(log_probabilities(batch, context), context["prior"])
+    own: Float64Array = margins[batch.rows, batch.query.given_labels]
+    return own
+
+
+def with_copies(evidence: Float64Array, labels: IntArray, context: Arrays) -> Float64Array:
+    """Append the class-standardised copies to (B, E) evidence."""
+    copies = standardize(evidence[:, COPIED], labels, context["class_mean"], context["class_deviation"])
+    return np.concatenate([evidence, copies], axis=1)

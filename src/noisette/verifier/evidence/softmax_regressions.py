@@ -1,0 +1,123 @@
+"""Softmax regressions of all folds at once: a row is always judged by one that was not fitted on it.
+
+In a basis in which the features are uncorrelated few steps of L-BFGS suffice, and the products of all folds are one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp
+
+from noisette.types import BoolArray, Float32Array, Float64Array, IntArray
+from noisette.verifier.baselines.linear_models import NUM_FOLDS
+from noisette.verifier.scorer import Arrays
+
+BLOCK_NUMBERS = 1 << 22  # logits at a time: 16 MB
+PATH = 10.0 ** np.arange(-5.0, 2.5, 0.5)
+"""Inverse penalties to try, strong penalties first."""
+PATH_STEPS = 15
+
+
+class SoftmaxRegressions:
+    """N rows of D features and their folds; solutions are (D + 1, 5 K) weights in the uncorrelated basis.
+
+    Args:
+        features: (N, D), finite.
+        folds: (N,) fold of each row, 0..4.
+        num_classes: K.
+    """
+
+    def __init__(self, features: Float32Array, folds: IntArray, num_classes: int) -> None:
+        self.folds, self.num_classes = folds, num_classes
+        self.center = features.mean(axis=0, dtype=np.float64)
+        self.scale = features.std(axis=0, dtype=np.float64)
+        self.scale[self.scale < 1e-12] = 1.0
+        standard = ((features - self.center) / self.scale).astype(np.float32)
+        values, vectors = np.linalg.eigh((standard.T @ standard / folds.size).astype(np.float64))
+        self.values = np.maximum(values, max(1e-4 * values.max(), 1e-12))
+        self.basis = vectors / np.sqrt(self.values)
+        inputs = [standard @ self.basis.astype(np.float32), np.ones((folds.size, 1), dtype=np.float32)]
+        self.inputs = np.concatenate(inputs, axis=1)
+        self.width = self.inputs.shape[1]
+
+    def solve(
+        self, targets: Float32Array, inverse_penalty: float, steps: int, start: Float64Array | None = None
+    ) -> Float64Array:
+        """Fit the regressions of all folds.
+
+        Args:
+            targets: (N, K) probabilities of the classes.
+            inverse_penalty: `C` of scikit-learn's logistic regression on features of variance 1; low = strong penalty.
+            steps: of L-BFGS at most.
+            start: an earlier solution; None = zeros.
+        """
+        learns = self.folds[:, None] != np.arange(NUM_FOLDS)
+        return self._solve(targets, learns, inverse_penalty, steps, start)
+
+    def find_penalty(self, targets: Float32Array, given_labels: IntArray) -> float:
+        """Give the inverse penalty by which given labels that one fold's regression has not seen are likeliest."""
+        unseen = np.flatnonzero(self.folds == np.bincount(self.folds, minlength=NUM_FOLDS).argmax())
+        learns = np.ones((self.folds.size, 1), dtype=bool)
+        learns[unseen] = False
+        if not learns.any():
+            return 1e-3
+        solution, fits = np.zeros((self.width, self.num_classes)), [-np.inf]
+        for inverse_penalty in PATH:
+            solution = self._solve(targets, learns, inverse_penalty, PATH_STEPS, solution)
+            logs = log_softmax(self.inputs[unseen] @ solution, axis=1)
+            fits.append(float(logs[np.arange(unseen.size), given_labels[unseen]].mean()))
+            if fits[-1] < fits[-2]:
+                break
+        return float(PATH[int(np.argmax(fits[1:]))])
+
+    def held_out(self, solution: Float64Array) -> Float64Array:
+        """Log-probabilities (N, K) of each row by the regression of its own fold, which has not seen it."""
+        weights = solution.reshape(self.width, NUM_FOLDS, self.num_classes)
+        logits = np.empty((self.folds.size, self.num_classes))
+        for fold in range(NUM_FOLDS):
+            rows = np.flatnonzero(self.folds == fold)
+            logits[rows] = self.inputs[rows] @ weights[:, fold]
+        logs: Float64Array = logits - logsumexp(logits, axis=1, keepdims=True)
+        return logs
+
+    def raw(self, solution: Float64Array) -> Arrays:
+        """Weights (5, K, D) and intercepts (5, K), float32, for features as they come."""
+        weights = solution.reshape(self.width, NUM_FOLDS, self.num_classes)
+        own = np.einsum("de,efk->fkd", self.basis / self.scale[:, None], weights[:-1])
+        intercepts = weights[-1] - own @ self.center
+        return {"weights": own.astype(np.float32), "intercepts": intercepts.astype(np.float32)}
+
+    def _solve(
+        self,
+        targets: Float32Array,
+        learns: BoolArray,
+        inverse_penalty: float,
+        steps: int,
+        start: Float64Array | None,
+    ) -> Float64Array:
+        models = learns.shape[1]
+        shape = (self.width, models * self.num_classes)
+        share = learns / np.maximum(learns.sum(axis=0), 1.0).astype(np.float32)
+        penalty = np.append(1.0 / self.values, 0.0)[:, None] / (inverse_penalty * self.folds.size)
+        block = max(64, BLOCK_NUMBERS // shape[1])
+
+        def loss(flat: Float64Array) -> tuple[float, Float64Array]:
+            weights = flat.reshape(shape)
+            gradient = penalty * weights
+            value = 0.5 * float((weights * gradient).sum())
+            single = weights.astype(np.float32)
+            for first in range(0, targets.shape[0], block):
+                part = slice(first, first + block)
+                logits = (self.inputs[part] @ single).reshape(-1, models, self.num_classes)
+                logs = log_softmax(logits, axis=2)
+                wanted, shares = targets[part][:, None, :], share[part]
+                value -= float(((logs * wanted).sum(axis=2) * shares).sum())
+                residual = (np.exp(logs) - wanted) * shares[:, :, None]
+                gradient = gradient + self.inputs[part].T @ residual.reshape(-1, shape[1])
+            return value, gradient.ravel()
+
+        first_guess = np.zeros(shape) if start is None else start
+        options = {"maxiter": steps, "ftol": 1e-7, "gtol": 1e-6}
+        found: Float64Array = minimize(loss, first_guess.ravel(), jac=True, method="L-BFGS-B", options=options).x
+        return found.reshape(shape)

@@ -1,0 +1,58 @@
+"""Five regressions at once are the five regressions that scikit-learn fits one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+
+from noisette.verifier.evidence.softmax_regressions import PATH, SoftmaxRegressions
+
+
+def problem(size: int = 400, noise: float = 0.2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=size)
+    features = (np.eye(3, 6)[truth] * 2 + rng.normal(size=(size, 6))).astype(np.float32)
+    return features, np.where(rng.random(size) < noise, rng.integers(3, size=size), truth)
+
+
+def test_held_out_probabilities_are_those_of_scikit_learn() -> None:
+    features, labels = problem()
+    folds = np.arange(400) % 5
+    regressions = SoftmaxRegressions(features, folds, 3)
+    solution = regressions.solve(np.eye(3, dtype=np.float32)[labels], 0.01, 300)
+    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    for fold in range(5):
+        # Its penalty grows with the rows that are seen; ours is set once for all rows.
+        rival = LogisticRegression(C=0.01 * 400 / 320, tol=1e-8, max_iter=1000)
+        rival.fit(standard[folds != fold], labels[folds != fold])
+        expected = rival.predict_log_proba(standard[folds == fold])
+        np.testing.assert_allclose(regressions.held_out(solution)[folds == fold], expected, atol=2e-3)
+
+
+def test_raw_weights_give_the_same_probabilities() -> None:
+    features, labels = problem()
+    folds = np.arange(400) % 5
+    regressions = SoftmaxRegressions(features, folds, 3)
+    solution = regressions.solve(np.eye(3, dtype=np.float32)[labels], 0.1, 50)
+    raw = regressions.raw(solution)
+    logits = np.einsum("nd,nkd->nk", features, raw["weights"][folds]) + raw["intercepts"][folds]
+    np.testing.assert_allclose(log_softmax(logits, axis=1), regressions.held_out(solution), atol=1e-4)
+
+
+def test_fewer_rows_and_more_noise_ask_for_a_stronger_penalty() -> None:
+    def best(size: int, noise: float) -> float:
+        features, labels = problem(size, noise)
+        targets = np.eye(3, dtype=np.float32)[labels]
+        return SoftmaxRegressions(features, np.arange(size) % 5, 3).find_penalty(targets, labels)
+
+    # `C` of a sum over the rows: the penalty a row is 1 / (C N).
+    assert best(4000, 0.2) * 4000 > best(100, 0.2) * 100
+    assert best(400, 0.0) > best(400, 0.8)
+
+
+def test_one_fold_alone_gives_a_penalty_too() -> None:
+    features, labels = problem(20)
+    targets = np.eye(3, dtype=np.float32)[labels]
+    found = SoftmaxRegressions(features, np.zeros(20, dtype=np.int64), 3).find_penalty(targets, labels)
+    assert PATH[0] <= found <= PATH[-1]
