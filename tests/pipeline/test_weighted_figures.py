@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,28 @@ def test_detect_measures_by_the_same_weights_as_evaluate(workspace: Workspace, f
     weighted = {row.name: row.error for row in detect(workspace).measured}
     assert weighted != plain
     assert weighted == {row.name: row.error for row in evaluate(workspace).cross_fitted}
+
+
+def test_calibration_is_weighted_and_says_what_was_left_out(workspace: Workspace, files: Files, tmp_path: Path) -> None:
+    errors = []
+    for chance in (None, 0.9):
+        verify(workspace, files, tmp_path, chance)
+        found = evaluate(workspace)
+        assert {row.name for row in found.calibration} == {"average", "filtering"}
+        assert {(row.left_out, row.num_rows) for row in found.calibration} == {("classes", 90)}
+        assert found.cleaning is not None
+        assert found.cleaning.goal == "error"
+        errors.append([row.calibration_error for row in found.calibration])
+    assert errors[0] != errors[1]
+    page = make_report(workspace).read_text(encoding="utf-8")
+    assert "scored by a model that knew no checked label of its class; each counts for the labels it stands for" in page
+    assert "wrong labels are left, between" in page
+
+
+def test_what_an_older_detection_lacks_is_not_shown(workspace: Workspace) -> None:
+    detect(workspace)
+    older = json.loads(workspace.detection.read_text(encoding="utf-8"))
+    del older["cleaning"]
+    workspace.detection.write_text(json.dumps(older), encoding="utf-8")
+    assert evaluate(workspace).cleaning is None
+    assert "wrong labels are left" not in make_report(workspace).read_text(encoding="utf-8")

@@ -120,8 +120,9 @@ def reliability_figure(bins: ReliabilityBins, error: float) -> str:
     with drawing(4.6, 3.9) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
         axes.vlines(bins.probability[used], bins.probability[used], bins.share[used], color=ACCENT, linewidth=1)
-        axes.scatter(bins.probability[used], bins.share[used], s=size, color=ACCENT, edgecolor=SURFACE, zorder=3)
-        axes.annotate("as good as it says", (0.5, 0.5), xytext=(6, -8), textcoords="offset points", color=MUTED)
+        places = bins.probability[used], bins.share[used]
+        axes.scatter(*places, s=size, color=ACCENT, edgecolor=SURFACE, zorder=3, clip_on=False)
+        axes.annotate("dotted: as good as it says", (0.98, 0.04), xycoords="axes fraction", ha="right", color=MUTED)
         axes.set(xlabel="predicted probability that the label is correct", ylabel="share of them that are correct")
         _unit_square(axes)
         words = (
