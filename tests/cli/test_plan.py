@@ -39,7 +39,12 @@ def test_json_has_everything(root: Path, tmp_path: Path) -> None:
     done = noisette("plan", "-w", root, "--audit-share", 1, "--output", output, "--target-error", 0.05, "--json")
     found = json.loads(done.stdout)
     assert (found["num_proposed"], found["num_audit"]) == (100, 100)
-    assert found["coverage"] == {"covered": 5, "thin": 0, "unverified": ["fig"]}
+    assert {name: found["coverage"][name] for name in ("covered", "thin", "unverified")} == {
+        "covered": 5,
+        "thin": 0,
+        "unverified": ["fig"],
+    }
+    assert found["coverage"]["known"] + len(found["coverage"]["unknown"]) == 6
     assert found["next"] == f"noisette labels import '{output}' -w {root}"
     assert sum(row["proposed"] for row in found["classes"]) == 100
 
@@ -71,7 +76,7 @@ def test_what_is_said_of_the_outlook() -> None:
         num_proposed=78,
         num_audit=12,
         classes=classes,
-        coverage=Coverage(3, 2, tuple("abcdefg")),
+        coverage=Coverage(3, 2, tuple("abcdefg"), 10, ("g", "a")),
         seconds_per_decision=4.0,
         minutes=5.2,
         error=0.1234,
@@ -86,6 +91,7 @@ def test_what_is_said_of_the_outlook() -> None:
     assert "class 10" not in text
     assert "... and 2 classes more" in text
     assert "3 with 5 or more, 2 with 1 to 4, 7 with none (a, b, c, d, e, ...)" in text
+    assert "known within 25 percentage points: 10 of 12; least known (g, a)" in text
     assert "time: about 5 minutes, at 4.0 s a decision" in text
     assert "about 12.3% of all labels (standard error 1.1%)" in text
     assert "take about 0.04 percentage points off" in text

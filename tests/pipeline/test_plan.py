@@ -224,6 +224,16 @@ def test_coverage_tells_classes_by_their_checked_labels(detected: Workspace, fil
     assert (found.covered, found.thin, found.unverified) == (5, 1, ())
 
 
+def test_coverage_tells_classes_whose_noise_is_known(detected: Workspace, files: Files) -> None:
+    before = plan(detected).coverage
+    assert before.known + len(before.unknown) == len(CLASS_NAMES)
+    fill_in(detected.plan, files)
+    import_labels(detected, detected.plan)
+    detect(detected)
+    after = plan(detected).coverage
+    assert after.known > before.known or after.known == len(CLASS_NAMES)
+
+
 def test_without_any_verified_label_nothing_is_foretold(workspace: Workspace) -> None:
     forget_decisions(workspace)
     detect(workspace)
@@ -232,6 +242,7 @@ def test_without_any_verified_label_nothing_is_foretold(workspace: Workspace) ->
     assert (found.error, found.gain, found.labels_to_target, found.stop) == (None, None, None, None)
     assert any("too few labels are verified" in note for note in found.notes)
     assert found.coverage.unverified == CLASS_NAMES
+    assert (found.coverage.known, set(found.coverage.unknown)) == (0, set(CLASS_NAMES))
 
 
 def test_without_probabilities_ranks_stand_in(workspace: Workspace) -> None:

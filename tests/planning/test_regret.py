@@ -40,7 +40,8 @@ def test_before_any_label_every_verdict_may_be_wrong_and_later_only_those_near_a
 
 @pytest.mark.parametrize("size", [1, 2, 5000])
 def test_certain_and_equal_probabilities_give_numbers(size: int) -> None:
-    for quality in (np.zeros(size), np.ones(size), np.full(size, 0.5), np.arange(size) % 2.0):
+    cases: list[np.ndarray] = [np.zeros(size), np.ones(size), np.full(size, 0.5), np.arange(size) % 2.0]
+    for quality in cases:
         found = verdict_regret(quality, np.arange(size))
         assert found.shape == (size,)
         assert ((found >= 0) & (found <= 0.5)).all()

@@ -65,17 +65,26 @@ def plan_lines(found: PlanResult, target_error: float | None) -> list[str]:
         *table(("class", "to check", "at random", "checked so far"), rows),
         *([f"... and {more} classes more"] if more else []),
         "",
-        _coverage_line(found.coverage),
+        *_coverage_lines(found.coverage),
         _time_line(found),
         *_outlook_lines(found, target_error),
     ]
 
 
-def _coverage_line(coverage: Coverage) -> str:
-    names = ", ".join(coverage.unverified[:NAMES_SHOWN])
-    dots = ", ..." if len(coverage.unverified) > NAMES_SHOWN else ""
-    none = f"{len(coverage.unverified)} with none" + (f" ({names}{dots})" if names else "")
-    return f"classes by checked labels: {coverage.covered} with 5 or more, {coverage.thin} with 1 to 4, {none}"
+def _coverage_lines(coverage: Coverage) -> list[str]:
+    none = f"{len(coverage.unverified)} with none{_some(coverage.unverified)}"
+    known = f"{coverage.known} of {coverage.known + len(coverage.unknown)}"
+    least = f"; least known{_some(coverage.unknown)}" if coverage.unknown else ""
+    return [
+        f"classes by checked labels: {coverage.covered} with 5 or more, {coverage.thin} with 1 to 4, {none}",
+        f"classes whose share of wrong labels is known within 25 percentage points: {known}{least}",
+    ]
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:NAMES_SHOWN])
+    dots = ", ..." if len(names) > NAMES_SHOWN else ""
+    return f" ({shown}{dots})" if names else ""
 
 
 def _time_line(found: PlanResult) -> str:
@@ -90,7 +99,7 @@ def _outlook_lines(found: PlanResult, target_error: float | None) -> list[str]:
     lines = [
         f"wrong verdicts: about {found.error:.1%} of all labels (standard error {found.standard_error:.1%}); 100 more "
         f"checked labels take about {100 * found.gain:.2f} percentage points off",
-        "(by labels set right and a better threshold; a verifier that ranks better with more labels gains more)",
+        "(by labels set right, and better verdicts on the others)",
     ]
     if target_error is not None and found.labels_to_target is not None:
         lines.append(f"for {target_error:.1%} wrong verdicts: about {found.labels_to_target:,} more checked labels")

@@ -15,13 +15,12 @@ from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.duplicates import duplicate_groups
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.pipeline.plan_file import check_no_answers_are_lost, write_plan
+from noisette.pipeline.plan_labels import PlannedLabels
 from noisette.pipeline.plan_result import ClassTable, PlanResult
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, record, state_of
 from noisette.pipeline.score_tables import ScoreTable, read_scores
 from noisette.pipeline.workspace import Workspace
 from noisette.planning import propose
-from noisette.planning.label_weights import label_weights
-from noisette.planning.outlook import ErrorOutlook, error_outlook
 from noisette.store import ResolvedLabels
 from noisette.types import Float64Array, IntArray
 
@@ -84,6 +83,7 @@ def plan(
         random_state=np.random.default_rng([seed, int(inputs["decisions"], 16)]),
     )
     found = dataclasses.replace(found, rows=rows[found.rows])
+    labels = PlannedLabels.of(table, decided, rows, quality, len(workspace.class_names()))
     write_plan(path, table, found, workspace.class_names())
     if path == workspace.plan:
         settings = {"budget": count, "audit_share": audit_share, "seed": seed, "verifier": chosen}
@@ -92,9 +92,9 @@ def plan(
     return PlanResult.of(
         path,
         found,
-        ClassTable.of(workspace.class_names(), table.scores.given_label, rows, decided.verification_labels, found),
+        ClassTable.of(workspace.class_names(), table.scores.given_label, found, labels),
         seconds,
-        _outlook(table, decided, rows, len(workspace.class_names())),
+        labels.outlook(table.scores.score[rows], audit_share),
         target_error,
         (*_stale_note(workspace, chosen, inputs), *notes),
     )
@@ -128,18 +128,6 @@ def _quality(table: ScoreTable, rows: IntArray) -> tuple[Float64Array, tuple[str
     ranks = (rankdata(table.scores.score[rows]) - 0.5) / max(1, rows.size)
     return np.asarray(ranks, dtype=np.float64), (
         "the verifier has no probabilities yet: labels are chosen by the rank of their scores",
-    )
-
-
-def _outlook(table: ScoreTable, decided: ResolvedLabels, rows: IntArray, num_classes: int) -> ErrorOutlook | None:
-    given, truth = table.scores.given_label[rows], decided.verification_labels[rows]
-    weights = label_weights(given, truth, decided.inclusion_probabilities[rows], num_classes)
-    seen = np.flatnonzero(truth >= 0)
-    return error_outlook(
-        table.scores.score[rows[seen]],
-        truth[seen],
-        rows.size,
-        sample_weight=None if weights is None else weights[seen],
     )
 
 

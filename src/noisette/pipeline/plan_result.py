@@ -9,12 +9,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from noisette.pipeline.plan_labels import PlannedLabels
 from noisette.planning import Proposal
 from noisette.planning.outlook import ErrorOutlook
 from noisette.types import IntArray
 
 WELL_COVERED = 5
-"""Verified labels from which a class counts as covered."""
+"""Verified labels of its own that many a class has."""
+KNOWN_WIDTH = 0.25
+"""Widest 95 % interval of a class's share of wrong labels with which the class counts as known."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,21 @@ class ClassPlan:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many classes (that have samples) have 5 or more verified labels, 1 to 4, or none; the names of the last."""
+    """How well the classes that have samples are covered by what is verified.
+
+    Attributes:
+        covered, thin: classes with 5 or more verified labels of their own, and with 1 to 4.
+        unverified: names of those with none.
+        known: classes whose share of wrong labels is known: its 95 % interval is at most 0.25 wide. It rests on labels
+            of all classes, by the scores, so a class with none of its own may be known, one with some may not.
+        unknown: names of the other classes, the least known first.
+    """
 
     covered: int
     thin: int
     unverified: tuple[str, ...]
+    known: int
+    unknown: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,20 +57,28 @@ class ClassTable:
     coverage: Coverage
 
     @classmethod
-    def of(
-        cls, names: tuple[str, ...], given: IntArray, rows: IntArray, verification_labels: IntArray, found: Proposal
-    ) -> Self:
-        """Count by given class; `rows` are those that can be planned, or are verified already."""
+    def of(cls, names: tuple[str, ...], given: IntArray, found: Proposal, labels: PlannedLabels) -> Self:
+        """Count by given class; `given` are those of the rows that `found` names."""
         samples, verified, proposed, audit = (
-            np.bincount(given[part], minlength=len(names))
-            for part in (rows, rows[verification_labels[rows] >= 0], found.rows, found.rows[found.is_audit])
+            np.bincount(part, minlength=len(names))
+            for part in (
+                labels.given,
+                labels.given[labels.verified],
+                given[found.rows],
+                given[found.rows[found.is_audit]],
+            )
         )
         order = np.argsort(-proposed, kind="stable")[: int((proposed > 0).sum())]
         none = np.flatnonzero((samples > 0) & (verified == 0))
+        widths = np.where(samples > 0, labels.noise_widths(), 0.0)
+        unknown = np.flatnonzero(widths > KNOWN_WIDTH)
+        unknown = unknown[np.argsort(-widths[unknown], kind="stable")]
         coverage = Coverage(
             int((verified >= WELL_COVERED).sum()),
             int(((verified > 0) & (verified < WELL_COVERED)).sum()),
             tuple(names[c] for c in none),
+            int((samples > 0).sum()) - unknown.size,
+            tuple(names[c] for c in unknown),
         )
         plans = (ClassPlan(names[c], int(proposed[c]), int(audit[c]), int(verified[c])) for c in order)
         return cls(tuple(plans), coverage)

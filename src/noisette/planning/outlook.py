@@ -1,4 +1,4 @@
-"""What more labels will gain: those checked are right for certain, and the threshold rests on more."""
+"""What more labels will gain: those checked are right for certain, and the verdicts on the others rest on more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisette.errors import InvalidInputError
+from noisette.planning.removal import Removal
 from noisette.scores.thresholds import choose_threshold
 from noisette.types import Float64Array, IntArray
 
@@ -17,6 +18,8 @@ STOP_BELOW = 0.001
 """Expected drop of the error by the next 100 labels below which checking more gains little."""
 MIN_LABELS = 100
 """Verified labels from which an outlook is given at all."""
+_SURE = 2.0
+"""Standard errors by which the error may be higher than measured before `stop` is said."""
 _PARTS = (8, 4, 2)
 _REPEATS = 50
 
@@ -25,16 +28,18 @@ _REPEATS = 50
 class ErrorOutlook:
     """The error of a data set as a function of the number of verified labels, n.
 
-    error(n) = (floor + slope / n) (1 - n / N): labels that are checked are right, the verdicts on all others err as
-    often as verdicts by a threshold learned from n labels do. What a verifier gains in ranking by more labels is not
-    in it, so the true gain may be larger.
+    error(n + m) = (floor + slope / (n + m)) (1 - n / N) left(m). The first factor: how often verdicts err on labels
+    that nobody checked, with what a verifier learns from n + m of them. The others: checked labels are right. Those of
+    today are taken as a random part; of those to come `plan` chooses m where verdicts are doubtful, and `left` is the
+    share of wrong verdicts that it does not reach.
 
     Attributes:
         num_samples: N.
         num_verified: n today.
-        floor: error of verdicts by the best threshold, in [0, 1].
+        floor: error of verdicts with endless labels, in [0, 1].
         slope: what few labels add to it, times n.
         standard_error: of the error today, by the number of labels it is measured on.
+        removal: gives left(m); None: labels are checked at random, left(m) = 1 - m / (N - n).
     """
 
     num_samples: int
@@ -42,11 +47,17 @@ class ErrorOutlook:
     floor: float
     slope: float
     standard_error: float
+    removal: Removal | None = None
 
     def error_after(self, more: int) -> float:
         """Give the expected share of samples with a wrong verdict once `more` labels are verified."""
-        count = min(self.num_verified + more, self.num_samples)
-        return (self.floor + self.slope / count) * (1 - count / self.num_samples)
+        rest = self.num_samples - self.num_verified
+        more = min(more, rest)
+        if rest == 0:
+            return 0.0
+        left = 1 - more / rest if self.removal is None else self.removal.left_after(more)
+        count = self.num_verified + more
+        return (self.floor + self.slope / count) * rest / self.num_samples * left
 
     @property
     def gain(self) -> float:
@@ -55,8 +66,10 @@ class ErrorOutlook:
 
     @property
     def is_enough(self) -> bool:
-        """True if checking more gains little."""
-        return self.gain < STOP_BELOW
+        """True if checking more gains little, even if the error is two standard errors higher than measured."""
+        error = self.error_after(0)
+        doubt = 1 + _SURE * self.standard_error / error if error > 0 else 1.0
+        return self.gain * doubt < STOP_BELOW
 
     def labels_until(self, target: float) -> int:
         """Give how many more labels bring the error to `target`; 0 if it is there already.
@@ -79,15 +92,22 @@ def error_outlook(
     num_samples: int,
     *,
     sample_weight: Float64Array | None = None,
+    regret: float = 0.0,
+    removal: Removal | None = None,
     random_state: int = 0,
 ) -> ErrorOutlook | None:
     """Learn thresholds from an eighth, a quarter and a half of the labels, and see how often each errs on the rest.
+
+    How fast the error falls by learning is seen in two ways: by those thresholds, which leave out that a verifier ranks
+    better, too, and by `regret`. The larger counts, so that `stop` is not said too early.
 
     Args:
         scores: (M,) scores of the verified samples, out of sample; high = more likely correct.
         verification_labels: (M,) 1 correct, 0 mislabelled.
         num_samples: N, with the unverified ones.
         sample_weight: (M,) weights > 0; None = 1.
+        regret: mean of `verdict_regret` over all samples, what not knowing the score well costs; it falls as 1 / n.
+        removal: what the labels chosen next are worth; None: they are random.
         random_state: seed of the 50 random parts of each size.
 
     Returns:
@@ -101,10 +121,11 @@ def error_outlook(
     counts = np.array([size // part for part in _PARTS], dtype=np.float64)
     errors = np.array([_mean_error(scores, verification_labels, weight, size // part, rng) for part in _PARTS])
     slope = max(0.0, float(np.polyfit(1 / counts, errors, 1)[0]))
-    floor = max(0.0, float((errors - slope / counts).mean()))
+    error = max(0.0, float((errors - slope / counts).mean())) + slope / size
+    slope = min(max(slope, regret * size), error * size)
     worth = float(weight.sum() ** 2 / (weight**2).sum())
-    error = floor + slope / size
-    return ErrorOutlook(num_samples, size, floor, slope, math.sqrt(max(error * (1 - error), 0.0) / worth))
+    spread = math.sqrt(max(error * (1 - error), 0.0) / worth)
+    return ErrorOutlook(num_samples, size, error - slope / size, slope, spread, removal)
 
 
 def _mean_error(

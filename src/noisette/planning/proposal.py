@@ -78,7 +78,7 @@ def propose(
     _check(quality, given, truth, groups, num_classes, budget, audit_share)
     rng = as_generator(random_state)
     rows = np.flatnonzero(truth == UNVERIFIED)
-    size = _sizes(quality, rows, np.flatnonzero(truth != UNVERIFIED))
+    size = draw_sizes(quality, rows, np.flatnonzero(truth != UNVERIFIED))
     members, unit_of, sizes = _one_of_each_group(groups[rows], rng)
     unit_size = np.bincount(unit_of, size, minlength=sizes.size) / sizes
     count = min(budget, sizes.size)
@@ -87,8 +87,8 @@ def propose(
     return Proposal(rows[members[units]], is_audit, chances[units] / sizes[units])
 
 
-def _sizes(quality: Float64Array, rows: IntArray, verified: IntArray) -> Float64Array:
-    """Give how much is to be learned of each of the rows, 1 on the average, apart from the floor.
+def draw_sizes(quality: Float64Array, rows: IntArray, verified: IntArray) -> Float64Array:
+    """Give how much is to be learned of each of the rows, (len(rows),), 1 on the average, apart from the floor.
 
     Squared: a label tells about those like it (their regret), the more, the less sure it is itself. Replays of real
     data hardly tell powers from 1 to 3 apart.

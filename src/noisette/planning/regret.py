@@ -37,7 +37,7 @@ def verdict_regret(label_quality: Float64Array, verified: IntArray) -> Float64Ar
         >>> verdict_regret(quality, np.arange(0)).round(2).tolist()
         [0.28, 0.15, 0.13]
         >>> verdict_regret(quality, np.repeat([0, 1, 2], 100)).round(3).tolist()
-        [0.08, 0.0, 0.0]
+        [0.086, 0.0, 0.003]
     """
     odds = logit(np.clip(label_quality, 1e-3, 1 - 1e-3))
     precision = np.diag([1 / PRIOR_SLOPE**2, 1 / PRIOR_OFFSET**2])
@@ -48,7 +48,8 @@ def verdict_regret(label_quality: Float64Array, verified: IntArray) -> Float64Ar
     # A function of the log-odds alone: a thousand of them, evenly spread over the rows, are enough.
     points = np.unique(np.quantile(odds, np.linspace(0, 1, _GRID))) if odds.size > _GRID else np.unique(odds)
     spread = np.sqrt(covariance[0, 0] * points**2 + 2 * covariance[0, 1] * points + covariance[1, 1])
-    return np.interp(odds, points, _value_of_information(points, spread))
+    regret: Float64Array = np.interp(odds, points, _value_of_information(points, spread))
+    return regret
 
 
 def _value_of_information(mean: Float64Array, spread: Float64Array) -> Float64Array:
@@ -56,4 +57,5 @@ def _value_of_information(mean: Float64Array, spread: Float64Array) -> Float64Ar
     p = expit(mean[:, None] + spread[:, None] * ndtri((np.arange(_NODES) + 0.5) / _NODES))
     known: Float64Array = np.maximum(p, 1 - p).mean(axis=1)
     unknown = p.mean(axis=1)
-    return np.maximum(known - np.maximum(unknown, 1 - unknown), 0.0)
+    worth: Float64Array = np.maximum(known - np.maximum(unknown, 1 - unknown), 0.0)
+    return worth
