@@ -75,7 +75,9 @@ def test_labels_of_one_kind_make_a_constant() -> None:
 
 def test_methods_that_learn_from_labels_need_some() -> None:
     verifier = Memorizer().fit(np.ones((2, D)), [0, 1])
-    with pytest.raises(NotVerifiedError, match=r"Memorizer needs verification labels .* \(evidence, average, filtering, drae\)"):
+    with pytest.raises(
+        NotVerifiedError, match=r"Memorizer needs verification labels .* \(evidence, average, filtering, drae\)"
+    ):
         verifier.score_samples(np.ones((2, D)), [0, 1])
     with pytest.raises(
         NotVerifiedError,

@@ -43,7 +43,7 @@ CONFUSABLE = {
 NOISE_RATES = (0.10, 0.25, 0.15, 0.30, 0.20, 0.25, 0.10, 0.20, 0.30, 0.15)
 VERIFIED_CLASSES = (1, 3, 5, 7, 8)
 NUM_VERIFIED_PER_CLASS = 60
-VERIFIERS = ("naive", "average", "filtering", "knn", "label-spreading", "cleannet")
+VERIFIERS = ("naive", "average", "filtering", "knn", "label-spreading", "evidence", "cleannet")
 SEED = 0
 ENLARGE = 8
 
@@ -143,7 +143,7 @@ def _create(root: Path, images: np.ndarray, given: IntArray, truth: IntArray, ve
     columns = {"key": [keys[row] for row in verified], "verification_label": (given == truth)[verified].astype(int)}
     write_label_file(checked, columns | {"reviewer": ["demo"] * verified.size})
     write_class_list(root / "class_names.txt", CLASS_NAMES)
-    settings = Settings(detect=DetectSettings(candidates=VERIFIERS)).with_options(
+    settings = Settings(detect=DetectSettings(verifier="auto", candidates=VERIFIERS)).with_options(
         project={"title": "Handwritten digits with wrong labels"}, embed={"backbone": "pixels"}
     )
     source = ImageSource(images=folder, classes=root / "class_names.txt")

@@ -27,11 +27,12 @@ from noisette.scores.weights import summarize_weights
 from noisette.types import Progress, silent
 from noisette.verifier.base import Verifier
 from noisette.verifier.evaluation import Detection, evaluate_scores
+from noisette.verifier.folds import MIN_CLASSES
 from noisette.verifier.saving import VERIFIERS, load_rules, plan_kind
 
 MAX_WARNINGS = 5
 FEW_LABELS, FEW_OF_A_KIND = 20, 5
-WITHOUT_LABELS = "filtering"
+WITHOUT_LABELS = "evidence"
 """The verifier that needs no verification label at all."""
 
 
@@ -82,7 +83,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
     chosen = _choose(workspace, measured) if measured else names[0]
     notes += (
         _left_out_note(workspace, measured)
-        + (_few_labels_note(labelled) if measured else ())
+        + (_few_labels_note(labelled) + _few_classes_note(labelled) if measured else ())
         + _weight_notes(workspace, chosen, labelled)
     )
     result = DetectResult(
@@ -130,7 +131,7 @@ def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[
         f"{none}: labels are ranked by how far a classifier trained on the given labels disagrees; "
         "check some labels, import them with `noisette labels import`, and detect again"
     )
-    if wanted == "auto":
+    if wanted in ("auto", WITHOUT_LABELS):
         return (WITHOUT_LABELS,), (note,)
     return names, (f"{none}: scores rank the labels, but there is no calibrated probability",)
 
@@ -205,6 +206,19 @@ def _few_labels_note(labelled: LabelledFeatures) -> tuple[str, ...]:
     return (
         f"only {correct + wrong} labels are checked, {wrong} of them wrong: errors, probabilities and the choice of "
         "the verifier are rough guesses; check about a hundred, in several classes",
+    )
+
+
+def _few_classes_note(labelled: LabelledFeatures) -> tuple[str, ...]:
+    """Say what labels in a few classes cannot tell: nothing was left out that nobody had checked."""
+    learned_from = (labelled.verification_labels >= 0) & ~labelled.is_evaluation
+    classes = np.unique(labelled.given_labels[learned_from])
+    if classes.size >= MIN_CLASSES or classes.size == len(labelled.class_names):
+        return ()
+    where = f"only one class, {labelled.class_names[classes[0]]}," if classes.size == 1 else f"{classes.size} classes"
+    return (
+        f"labels are checked in {where}: errors are measured on other samples of the same; how well labels "
+        f"are judged in classes that nobody checked cannot be known; check some in {MIN_CLASSES} classes or more",
     )
 
 

@@ -98,8 +98,8 @@ class DetectSettings:
     are flagged for: "error", "precision=0.9" or "budget=500".
     """
 
-    verifier: str = "auto"
-    candidates: tuple[str, ...] = ("average", "filtering", "cleannet")
+    verifier: str = "evidence"
+    candidates: tuple[str, ...] = ("average", "filtering", "evidence", "cleannet")
     normalization: str = "auto"
     recipe: str = "default"
     num_steps: int = 0

@@ -12,7 +12,7 @@ from noisette.types import UNVERIFIED, ArrayLike, BoolArray, FeatureTable, Float
 from noisette.verifier.base import Verifier
 from noisette.verifier.saving import VERIFIERS, verifier_class
 
-DEFAULT_VERIFIER = "filtering"
+DEFAULT_VERIFIER = "evidence"
 """A verifier that needs no verification label."""
 
 

@@ -38,6 +38,8 @@ def test_whole_weights_count_as_copies() -> None:
 
 def test_evidence_without_spread_in_the_population_is_left_out() -> None:
     targets = np.arange(40) % 2
-    weights, _ = fit_weights(np.column_stack([targets, targets]).astype(np.float64), targets, 1.0, scale=np.array([1.0, 0.0]))
+    weights, _ = fit_weights(
+        np.column_stack([targets, targets]).astype(np.float64), targets, 1.0, scale=np.array([1.0, 0.0])
+    )
     assert weights[0] > 0
     assert weights[1] == 0

@@ -21,7 +21,7 @@ def confused(size: int = 3000) -> tuple[Float32Array, IntArray, IntArray]:
 def test_the_right_classes_are_found_behind_confused_labels() -> None:
     features, given, truth = confused()
     found = fit_noise_channel(features, given, np.arange(3000) % 5, 3)
-    assert set(found) == {"strong", "likely", "refined"}
+    assert set(found) == {"plain", "refined"}
     right, channel = found["refined"]["right"], found["refined"]["channel"]
     assert np.mean(right.argmax(axis=1) == truth) > 0.97
     np.testing.assert_allclose(channel, 0.7 * np.eye(3) + 0.3 * np.roll(np.eye(3), 1, axis=1), atol=0.08)
@@ -32,13 +32,13 @@ def test_rounds_bring_the_channel_nearer_to_the_truth() -> None:
     found = fit_noise_channel(features, given, np.arange(3000) % 5, 3)
     truth = 0.7 * np.eye(3) + 0.3 * np.roll(np.eye(3), 1, axis=1)
     far = {name: np.abs(stage["channel"] - truth).mean() for name, stage in found.items()}
-    assert far["refined"] < far["likely"]
+    assert far["refined"] < far["plain"]
 
 
 def test_no_rounds_and_a_fixed_penalty_leave_one_stage() -> None:
     features, given, _ = confused(200)
     assert set(fit_noise_channel(features, given, np.arange(200) % 5, 3, inverse_penalty=0.1, max_rounds=0)) == {
-        "likely"
+        "plain"
     }
 
 

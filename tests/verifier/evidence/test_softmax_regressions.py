@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from noisette.verifier.evidence.softmax_regressions import PATH, SoftmaxRegressions
+from noisette.verifier.evidence.softmax_regressions import PATH, SoftmaxRegressions, learning_rows
 
 
 def problem(size: int = 400, noise: float = 0.2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -56,3 +56,30 @@ def test_one_fold_alone_gives_a_penalty_too() -> None:
     targets = np.eye(3, dtype=np.float32)[labels]
     found = SoftmaxRegressions(features, np.zeros(20, dtype=np.int64), 3).find_penalty(targets, labels)
     assert PATH[0] <= found <= PATH[-1]
+
+
+def test_no_regression_learns_from_a_duplicate_of_what_it_judges() -> None:
+    folds, groups = np.array([0, 1, 2, 2, 3]), np.array([7, 7, -1, 9, 9])
+    learns = learning_rows(folds, groups)
+    for row, fold in enumerate(folds):
+        same = [other for other in range(5) if other == row or (groups[row] >= 0 and groups[other] == groups[row])]
+        assert not learns[same, fold].any()
+        others = [other for other in range(5) if other not in same]
+        assert learns[others, fold].sum() >= 1
+    np.testing.assert_array_equal(learns[2], [True, True, False, True, True])
+
+
+def test_a_duplicate_under_another_label_changes_nothing_about_its_twin() -> None:
+    features, labels = problem(300)
+    features[1] = features[0] + np.float32(1e-4)
+    folds, groups = np.arange(300) % 5, np.where(np.arange(300) < 2, 0, -1)
+
+    def judged(label: int, groups: np.ndarray | None) -> np.ndarray:
+        given = labels.copy()
+        given[1] = label
+        regressions = SoftmaxRegressions(features, folds, 3, learning_rows(folds, groups))
+        solution = regressions.solve(np.eye(3, dtype=np.float32)[given], 0.1, 500)
+        return np.asarray(regressions.held_out(solution)[0])
+
+    assert np.abs(judged(0, None) - judged(2, None)).max() > 0.03
+    np.testing.assert_allclose(judged(0, groups), judged(2, groups), atol=2e-3)

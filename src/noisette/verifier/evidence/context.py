@@ -19,11 +19,12 @@ from noisette.verifier.evidence.class_statistics import class_statistics
 from noisette.verifier.evidence.classifier import log_prior
 from noisette.verifier.evidence.measures import COPIED, label_evidence
 from noisette.verifier.evidence.noise_channel import fit_noise_channel, right_classes
+from noisette.verifier.evidence.softmax_regressions import learning_rows
 from noisette.verifier.folds import row_hashes
 from noisette.verifier.inputs import Query, TrainingData, check_finite
 from noisette.verifier.scorer import Arrays
 
-STAGES = ("strong", "likely", "refined")
+STAGES = ("plain", "refined")
 MAX_STATISTICS_ROWS = 1 << 13
 """Rows from which the spread of evidence in each class is learned."""
 
@@ -44,12 +45,13 @@ def make_context(
             labels,
             folds,
             data.num_classes,
+            learns=learning_rows(folds, None if data.duplicate_groups is None else data.duplicate_groups[rows]),
             inverse_penalty=inverse_penalty,
             max_rounds=max_rounds,
             progress=progress,
         )
     else:
-        stages = {"likely": _of_probabilities(probs, labels)}
+        stages = {"plain": _of_probabilities(probs, labels)}
     index = build_index(ArrayTable(features), center=False, random_state=seed, progress=progress)
     context: Arrays = {"present": data.class_counts > 0}
     context |= {f"index/{name}": array for name, array in index.to_arrays().items()}

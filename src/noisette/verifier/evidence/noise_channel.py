@@ -10,13 +10,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from noisette.types import Float32Array, Float64Array, IntArray, Progress, silent
+from noisette.types import BoolArray, Float32Array, Float64Array, IntArray, Progress, silent
 from noisette.verifier.evidence.softmax_regressions import SoftmaxRegressions
 from noisette.verifier.scorer import Arrays
 
 FIRST_STEPS, MORE_STEPS = 30, 12
-STRONGER = 10.0**0.5
-"""By how much the penalty of the "strong" stage is stronger: to predict a wrong label well is no merit here."""
 LEAST_GAIN = 5e-4
 """Log-likelihood a row that a turn must gain on labels it has not seen, or the turns end."""
 
@@ -27,6 +25,7 @@ def fit_noise_channel(
     folds: IntArray,
     num_classes: int,
     *,
+    learns: BoolArray | None = None,
     inverse_penalty: float | None = None,
     max_rounds: int = 14,
     progress: Progress = silent,
@@ -38,27 +37,24 @@ def fit_noise_channel(
         labels: (N,) given class ids.
         folds: (N,) fold of each row, 0..4.
         num_classes: K.
+        learns: (N, 5) which models learn from each row, from `learning_rows`; None = all but that of its fold.
         inverse_penalty: `C` of scikit-learn's logistic regression on features of variance 1; None = the one by which
-            unseen given labels are likeliest, and one with a stronger penalty beside it.
+            unseen given labels are likeliest.
         max_rounds: rounds at most; they end where that likelihood, behind the channel, stops rising.
         progress: called as ``progress("classifier", rounds done, max_rounds)``.
 
     Returns:
-        Stages by name: "strong" (stronger penalty), "likely", and "refined" where rounds were taken; each with
-        "weights" (5, K, D), "intercepts" (5, K), "channel" (K, K) = P(given | right class), and "right" (N, K), the
-        probabilities of the right classes; all float32.
+        Stages by name: "plain", and "refined" where rounds were taken; each with "weights" (5, K, D), "intercepts"
+        (5, K), "channel" (K, K) = P(given | right class), and "right" (N, K), the probabilities of the right classes;
+        all float32.
     """
-    problem = SoftmaxRegressions(features, folds, num_classes)
+    problem = SoftmaxRegressions(features, folds, num_classes, learns)
     given = np.eye(num_classes, dtype=np.float32)[labels]
-    stages: dict[str, Arrays] = {}
-    start = None
     if inverse_penalty is None:
         inverse_penalty = problem.find_penalty(given, labels)
-        start = problem.solve(given, inverse_penalty / STRONGER, FIRST_STEPS)
-        stages["strong"] = _stage(problem, start, labels)
-    likely = problem.solve(given, inverse_penalty, FIRST_STEPS, start)
-    stages["likely"] = _stage(problem, likely, labels)
-    refined = _refine(problem, likely, labels, inverse_penalty, max_rounds, progress)
+    plain = problem.solve(given, inverse_penalty, FIRST_STEPS)
+    refined = _refine(problem, plain, labels, inverse_penalty, max_rounds, progress)
+    stages = {"plain": _stage(problem, plain, labels)}
     return stages if refined is None else stages | {"refined": _stage(problem, refined, labels)}
 
 

@@ -19,17 +19,39 @@ PATH = 10.0 ** np.arange(-5.0, 2.5, 0.5)
 PATH_STEPS = 15
 
 
+def learning_rows(folds: IntArray, duplicate_groups: IntArray | None = None) -> BoolArray:
+    """Say which of the five regressions learn from each row, (N, 5): not that of its fold, nor that of a duplicate's.
+
+    Args:
+        folds: (N,) fold of each row.
+        duplicate_groups: (N,) rows of one number (not -1) show one picture.
+    """
+    learns: BoolArray = folds[:, None] != np.arange(NUM_FOLDS)
+    if duplicate_groups is None:
+        return learns
+    members = np.flatnonzero(duplicate_groups >= 0)
+    numbers, inverse = np.unique(duplicate_groups[members], return_inverse=True)
+    is_judge = np.zeros((numbers.size, NUM_FOLDS), dtype=np.bool_)
+    is_judge[inverse, folds[members]] = True
+    learns[members] &= ~is_judge[inverse]
+    return learns
+
+
 class SoftmaxRegressions:
     """N rows of D features and their folds; solutions are (D + 1, 5 K) weights in the uncorrelated basis.
 
     Args:
         features: (N, D), finite.
-        folds: (N,) fold of each row, 0..4.
+        folds: (N,) fold of each row, 0..4: the one regression that judges it.
         num_classes: K.
+        learns: (N, 5) which regressions learn from each row, from `learning_rows`; None = all but that of its fold.
     """
 
-    def __init__(self, features: Float32Array, folds: IntArray, num_classes: int) -> None:
+    def __init__(
+        self, features: Float32Array, folds: IntArray, num_classes: int, learns: BoolArray | None = None
+    ) -> None:
         self.folds, self.num_classes = folds, num_classes
+        self.learns = learning_rows(folds) if learns is None else learns
         self.center = features.mean(axis=0, dtype=np.float64)
         self.scale = features.std(axis=0, dtype=np.float64)
         self.scale[self.scale < 1e-12] = 1.0
@@ -52,14 +74,12 @@ class SoftmaxRegressions:
             steps: of L-BFGS at most.
             start: an earlier solution; None = zeros.
         """
-        learns = self.folds[:, None] != np.arange(NUM_FOLDS)
-        return self._solve(targets, learns, inverse_penalty, steps, start)
+        return self._solve(targets, self.learns, inverse_penalty, steps, start)
 
     def find_penalty(self, targets: Float32Array, given_labels: IntArray) -> float:
         """Give the inverse penalty by which given labels that one fold's regression has not seen are likeliest."""
-        unseen = np.flatnonzero(self.folds == np.bincount(self.folds, minlength=NUM_FOLDS).argmax())
-        learns = np.ones((self.folds.size, 1), dtype=bool)
-        learns[unseen] = False
+        fold = int(np.bincount(self.folds, minlength=NUM_FOLDS).argmax())
+        unseen, learns = np.flatnonzero(self.folds == fold), self.learns[:, [fold]]
         if not learns.any():
             return 1e-3
         solution, fits = np.zeros((self.width, self.num_classes)), [-np.inf]
