@@ -1,7 +1,7 @@
 """How fast the error falls with the number of verified labels: chosen by `plan`, at random, or where most uncertain.
 
 Command: OMP_NUM_THREADS=1 python benchmarks/plan.py --cache runs/plan/evidence --output runs/plan
-Cost: six minutes of one core for the evidence, then a second or two a replay (2 data sets x 3 arms x 20 seeds).
+Cost: six minutes of one core for the evidence, then a second or two a replay (2 data sets x 4 arms x 20 seeds).
 
 Verification is replayed on CIFAR-10N "worse" (50,000 labels, 40 % wrong; both feature sets, each row of length 1, side
 by side) and on 120 classes of photographs (30,000 labels, 25 % wrong). Rounds end at 25, 50, 100, 200, 400 and 800
@@ -12,7 +12,8 @@ each round, and its verdict is "correct" where P(correct) >= 1/2.
 Error: the share of wrong verdicts among the labels that nobody verified. Also kept: among all labels, those verified
 being right, and among all labels by the learner alone. Area: under the error over log2(labels), divided by its width.
 
-Arms: `random` from all labels; `uncertainty`, the labels with P(correct) nearest 1/2; `plan` (a fifth of it random).
+Arms: `random` from all labels; `uncertainty`, the labels with P(correct) nearest 1/2; `plan` (a fifth of it random);
+`plan-weighted`, the same with a learner that counts each label by 1 / its chance.
 What must hold on both data sets: the error of `plan` at 200 labels is at most that of `random` at 400, and the paired
 95 % interval (t, over seeds) of the difference of their areas lies below 0. --smoke makes small data of its own.
 """
@@ -37,24 +38,28 @@ import noisette.planning
 import noisette.verifier.evidence
 from noisette.files import atomic_open, atomic_path
 from noisette.planning import propose
-from noisette.types import BoolArray, Float32Array, Float64Array, IntArray
+from noisette.types import BoolArray, Float32Array, Float64Array, IntArray, silent
+from noisette.verifier.evidence.batch import make_batch
+from noisette.verifier.evidence.context import index_of, make_context, stage_names, stage_of
 from noisette.verifier.evidence.learner import fit_weights
-from noisette.verifier.evidence.verifier import Evidence, EvidenceVerifier, _index
+from noisette.verifier.evidence.measures import label_evidence, label_margins, with_copies
+from noisette.verifier.evidence.verifier import EvidenceVerifier
 from noisette.verifier.inputs import Query, check_training_data
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 BUDGETS = (25, 50, 100, 200, 400, 800)
-ARMS = ("random", "uncertainty", "plan")
+ARMS = ("random", "uncertainty", "plan", "plan-weighted")
 KINDS = ("unverified", "all", "learner")
 BLOCK = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A data set with its evidence (N, E), unsupervised log-odds, given labels and the truth about them, all (N,)."""
+    """A data set: evidence (N, E), its scale (E,), and (N,) unsupervised log-odds, given labels, whether correct."""
 
     name: str
     evidence: Float64Array
+    scale: Float64Array
     unsupervised: Float64Array
     given: IntArray
     target: IntArray
@@ -64,24 +69,32 @@ class Replay:
 # The two places that know the evidence verifier
 
 
-def measure_evidence(features: Float32Array, given: IntArray) -> tuple[Float64Array, Float64Array]:
-    """Give the evidence (N, E) for all labels, and the log-odds (N,) that the verifier gives without verified ones."""
-    context = EvidenceVerifier()._prepare(check_training_data(features, given, None, None, None, None), 0)
-    index, parts, alone = _index(context), [], []
+def measure_evidence(features: Float32Array, given: IntArray) -> dict[str, Float64Array]:
+    """Give the evidence (N, E), its scale (E,), and the log-odds (N,) that the verifier gives without verified labels.
+
+    Evidence of the last stage, which `fit` takes unless classes left out among the verified ones speak against it.
+    """
+    data, verifier = check_training_data(features, given, None, None, None, None), EvidenceVerifier()
+    penalty, rounds = verifier.inverse_penalty, verifier.max_rounds
+    context = make_context(data, inverse_penalty=penalty, max_rounds=rounds, seed=0, progress=silent)
+    context = stage_of(context, stage_names(context)[-1])
+    index, evidence, alone = index_of(context), [], []
     for start in range(0, len(given), BLOCK):
         part = slice(start, start + BLOCK)
-        found = Evidence(context, index, Query(features[part], given[part]))
-        parts.append(found.of_labels())
-        alone.append(found.channel_ratio())
-    return np.concatenate(parts), np.concatenate(alone)
+        batch = make_batch(Query(features[part], given[part]), index)
+        evidence.append(with_copies(label_evidence(batch, context), given[part], context))
+        alone.append(label_margins(batch, context))
+    both = {"evidence": np.concatenate(evidence), "unsupervised": np.concatenate(alone)}
+    return both | {"scale": context["scale"].astype(np.float64)}
 
 
-def log_odds(data: Replay, rows: IntArray) -> Float64Array:
+def log_odds(data: Replay, rows: IntArray, sample_weight: Float64Array | None) -> Float64Array:
     """Give the log-odds (N,) of being correct, learned from the verified `rows`."""
     targets = data.target[rows]
     if np.unique(targets).size < 2:
         return data.unsupervised
-    weights, intercept = fit_weights(data.evidence[rows], targets, 1.0)
+    evidence, penalty = data.evidence[rows], EvidenceVerifier().penalty
+    weights, intercept = fit_weights(evidence, targets, penalty, scale=data.scale, sample_weight=sample_weight)
     return data.evidence @ weights + intercept
 
 
@@ -125,11 +138,11 @@ def replay_of(name: str, folder: Path, cache: Path) -> Replay:
     path = cache / f"{name}-{about}.npz"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        evidence, unsupervised = measure_evidence(features, given)
+        measured: dict[str, Any] = dict(measure_evidence(features, given))
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, evidence=evidence, unsupervised=unsupervised)
+            np.savez(file, **measured)
     with np.load(path) as found:
-        return Replay(name, found["evidence"], found["unsupervised"], given, target, about)
+        return Replay(name, found["evidence"], found["scale"], found["unsupervised"], given, target, about)
 
 
 # Replay
@@ -137,28 +150,30 @@ def replay_of(name: str, folder: Path, cache: Path) -> Replay:
 
 def choose(
     arm: str, data: Replay, odds: Float64Array, verified: BoolArray, budget: int, rng: np.random.Generator
-) -> IntArray:
-    """Give the rows to verify next."""
+) -> tuple[IntArray, Float64Array]:
+    """Give the rows to verify next, and 1 / the chance of each, relative to a random draw."""
     rest = np.flatnonzero(~verified)
     if arm == "random":
-        return rng.choice(rest, budget, replace=False)
+        return rng.choice(rest, budget, replace=False), np.ones(budget)
     if arm == "uncertainty":
-        return rest[np.argsort(np.abs(odds[rest]), kind="stable")[:budget]]
+        return rest[np.argsort(np.abs(odds[rest]), kind="stable")[:budget]], np.ones(budget)
     known = np.where(verified, data.target, -1)
-    return propose(expit(odds), data.given, known, int(data.given.max()) + 1, budget, random_state=rng).rows
+    found = propose(expit(odds), data.given, known, int(data.given.max()) + 1, budget, random_state=rng)
+    return found.rows, budget / rest.size / found.inclusion_probability
 
 
 def run(arm: str, data: Replay, seed: int, budgets: tuple[int, ...]) -> dict[str, list[float]]:
     """Verify in rounds; give the errors after each."""
     rng = np.random.default_rng(seed)
-    rows = np.empty(0, dtype=np.int64)
+    rows, weights = np.empty(0, dtype=np.int64), np.empty(0)
     verified = np.zeros(data.given.size, dtype=np.bool_)
-    odds = log_odds(data, rows)
+    odds = data.unsupervised
     errors: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for budget in budgets:
-        rows = np.append(rows, choose(arm, data, odds, verified, budget - rows.size, rng))
-        verified[rows] = True
-        odds = log_odds(data, rows)
+        new, weight = choose(arm, data, odds, verified, budget - rows.size, rng)
+        rows, weights = np.append(rows, new), np.append(weights, weight)
+        verified[new] = True
+        odds = log_odds(data, rows, weights if arm == "plan-weighted" else None)
         wrong = (odds >= 0) != data.target
         errors["unverified"].append(float(wrong[~verified].mean()))
         errors["all"].append(float((wrong & ~verified).mean()))
@@ -173,7 +188,7 @@ def results(
     for arm in arms:
         for seed in seeds:
             about = {"data": data.name, "arm": arm, "seed": seed, "budgets": list(budgets), "evidence": data.about}
-            about["planning"] = code_hash(noisette.planning) if arm == "plan" else ""
+            about["planning"] = code_hash(noisette.planning) if arm.startswith("plan") else ""
             path = None if output is None else output / f"{data.name}-{arm}-{seed}.json"
             if path is not None and path.exists():
                 found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -186,9 +201,6 @@ def results(
                 with atomic_open(path) as file:
                     file.write(json.dumps(found, indent=1, sort_keys=True) + "\n")
             yield found
-
-
-# What came out
 
 
 def areas(errors: Float64Array, budgets: tuple[int, ...]) -> Float64Array:
@@ -279,12 +291,8 @@ def main() -> None:
             print(table(name, found[name], BUDGETS), end="\n\n", flush=True)
         draw_curves((options.output or cache) / "curves.svg", found, BUDGETS)
     verdict = {name: holds(rows, BUDGETS) for name, rows in found.items()} if "plan" in arms else {}
-    print(
-        json.dumps(
-            {"benchmark": "plan", "smoke": options.smoke, "seeds": len(seeds), "budgets": BUDGETS}
-            | {"results": found, "holds": verdict}
-        )
-    )
+    about = {"benchmark": "plan", "smoke": options.smoke, "seeds": len(seeds), "budgets": BUDGETS}
+    print(json.dumps(about | {"results": found, "holds": verdict}))
 
 
 if __name__ == "__main__":
