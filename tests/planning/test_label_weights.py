@@ -71,6 +71,24 @@ def test_noise_rates_of_a_plan_are_right_with_weights_and_wrong_without() -> Non
     assert np.mean(rates["plain"]) > true_rate + 0.04
 
 
+def test_labels_of_several_rounds_each_weighed_by_its_own_draw_give_the_rate() -> None:
+    rng = np.random.default_rng(0)
+    quality = rng.beta(2, 0.5, 4000)
+    given, is_correct = np.repeat([0, 1], 2000), (rng.random(4000) < quality).astype(np.int64)
+    weighted, plain = [], []
+    for seed in range(30):
+        truth, chance = np.full(4000, -1), np.full(4000, NAN)
+        for number, budget in enumerate((50, 50, 100)):  # the later ones know more, and go elsewhere
+            found = propose(quality, given, truth, 2, budget, random_state=np.random.default_rng([seed, number]))
+            truth[found.rows], chance[found.rows] = is_correct[found.rows], found.inclusion_probability
+        weights = label_weights(given, truth, chance, 2)
+        weighted.append(estimate_noise_rates(given, None, truth, 2, sample_weight=weights).rate)
+        plain.append(estimate_noise_rates(given, None, truth, 2).rate)
+    true_rate = 1 - is_correct.reshape(2, 2000).mean(axis=1)
+    np.testing.assert_allclose(np.mean(weighted, axis=0), true_rate, atol=0.02)
+    assert (np.mean(plain, axis=0) > true_rate + 0.04).all()
+
+
 @pytest.mark.parametrize(
     ("verified", "known", "start"),
     [
