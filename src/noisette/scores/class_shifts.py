@@ -47,8 +47,6 @@ class ShiftFit:
         shared: (2,) intercept and slope.
         shifts: (K,) shift of each class, 0 where nothing is verified.
         shared_covariance: (2, 2) posterior covariance of `shared`.
-        precision: (K,) posterior precision of each shift given `shared`.
-        coupling: (K, 2) how a shift moves with `shared`: its mean changes by -coupling @ change.
     """
 
     spread: float
@@ -56,23 +54,11 @@ class ShiftFit:
     shared: Float64Array
     shifts: Float64Array
     shared_covariance: Float64Array
-    precision: Float64Array
-    coupling: Float64Array
 
     def probability(self, log_odds: Float64Array, labels: IntArray) -> Float64Array:
-        """Give (M,) P(wrong) for predicted log-odds and classes."""
+        """Give (M,) P(wrong) for predicted log-odds and classes, the classes' shifts included."""
         found: Float64Array = expit(self.shared[0] + self.shared[1] * log_odds + self.shifts[labels])
         return found
-
-    def shift_variance(self) -> Float64Array:
-        """Give the (K,) variance of the shifts given `shared`, as shifts of the *unverified* labels' predictions.
-
-        The verified labels of a class are predicted by a model that has not learned from them, the unverified ones by
-        one that has. The two differ by about as much as the labels' own chance, which therefore counts twice.
-        """
-        own = self.precision - self.spread**-2  # what the class's labels say
-        variance: Float64Array = (1.0 + own / self.precision) / self.precision
-        return variance
 
 
 def wrong_log_odds(label_quality: Float64Array) -> Float64Array:
@@ -161,4 +147,4 @@ def _fit(
     volume = -0.5 * np.log(precision * spread**2).sum() - 0.5 * np.linalg.slogdet(schur)[1]
     evidence = value + volume - 0.5 * (np.log(spread / USUAL_SPREAD) / np.log(SPREAD_FACTOR)) ** 2
     covariance = np.linalg.inv(schur).astype(np.float64)
-    return ShiftFit(spread, float(evidence), shared, shifts, covariance, precision, coupling)
+    return ShiftFit(spread, float(evidence), shared, shifts, covariance)

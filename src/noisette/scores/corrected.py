@@ -16,9 +16,19 @@ _LEAST_STANDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Corrected:
-    """Fits of the corrections, one a spread, and whether they say how far off a class without labels may be."""
+    """What the verified labels say of predictions, and of each class.
+
+    Attributes:
+        fits: the corrections, one a spread.
+        share: (K,) weighted share of wrong ones among a class's verified labels, standing for its unverified ones; 0
+            where none are verified.
+        effective: (K,) effective number of these labels (Kish).
+        can_bound: False where too few classes are verified to say how far off one without labels may be.
+    """
 
     fits: list[ShiftFit]
+    share: Float64Array
+    effective: Float64Array
     can_bound: bool
 
 
@@ -43,7 +53,14 @@ def correct_predictions(
     standing = _standing_for(given_labels, verification_labels, weight, num_classes)[seen]
     is_wrong = (verification_labels[seen] == MISLABELLED).astype(np.float64)
     fits = fit_shifts(wrong_log_odds(label_quality[seen]), is_wrong, labels, standing, num_classes)
-    return Corrected(fits, bool(np.unique(labels).size >= MIN_CLASSES))
+    total, squares, wrong = (
+        np.bincount(labels, values, minlength=num_classes) for values in (standing, standing**2, standing * is_wrong)
+    )
+    share, effective = (
+        np.divide(part, whole, out=np.zeros(num_classes), where=whole > 0)
+        for part, whole in ((wrong, total), (total**2, squares))
+    )
+    return Corrected(fits, share, effective, bool(np.unique(labels).size >= MIN_CLASSES))
 
 
 def _standing_for(given: IntArray, truth: IntArray, weight: Float64Array, num_classes: int) -> Float64Array:

@@ -1,10 +1,11 @@
 """How many given labels are wrong, a class and in all, each with a confidence interval.
 
-The verifier's predicted probabilities are corrected by the verified labels, in general and class by class
-(`corrected`), and added up over the labels nobody verified (`predicted_rates`); verified labels count as they are.
-So a class with verified labels of its own gets a shorter interval than its counts alone would give, and any other an
-interval that includes how much classes differ. Without predictions, a class with enough verified labels is counted: the
-share of wrong ones, with Wilson's interval, less wide where much of the class is verified.
+The verifier's predicted probabilities are corrected by the verified labels (`corrected`), and added up over the labels
+nobody verified, together with what the class's own verified labels say by count (`predicted_rates`); verified labels
+count as they are. So a class with verified labels of its own gets a shorter interval than its counts alone would give,
+and any other an interval that includes how much predictions are off from class to class. Without predictions, a class
+with enough verified labels is counted: the share of wrong ones, with Wilson's interval, less wide where much of the
+class is verified.
 
 All this holds for verified labels drawn at random within their class, or weighted by 1 / inclusion probability.
 """
@@ -161,7 +162,7 @@ def _predict(
     rows = np.flatnonzero((truth == UNVERIFIED) & classes[given])
     corrected = correct_predictions(given, quality, truth, weight, num_classes)
     log_odds = wrong_log_odds(quality[rows])
-    shares, all_shares = predicted_shares(corrected.fits, log_odds, given[rows], num_classes, level)
+    shares, all_shares = predicted_shares(corrected, log_odds, given[rows], level)
     size = np.maximum(count.samples, 1)
     rates = (count.wrong + np.nan_to_num(shares.ranges()) * count.unverified) / size
     total = count.wrong[classes].sum() + np.nan_to_num(all_shares.ranges()[:, 0]) * rows.size

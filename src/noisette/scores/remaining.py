@@ -53,6 +53,6 @@ def wrong_labels_left(
         return Estimate(float("nan"), 0.0, float(rows.size))
     corrected = correct_predictions(given_labels, quality, verification_labels, weight, num_classes)
     log_odds = wrong_log_odds(quality[rows])
-    _, found = predicted_shares(corrected.fits, log_odds, given_labels[rows], num_classes, level)
+    _, found = predicted_shares(corrected, log_odds, given_labels[rows], level, with_counts=False)
     value, low, high = (float(end) for end in rows.size * found.ranges()[:, 0])
     return Estimate(value, low, high) if corrected.can_bound else Estimate(value, 0.0, float(rows.size))
