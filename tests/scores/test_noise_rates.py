@@ -185,7 +185,7 @@ def test_intervals_cover_where_each_verified_class_has_few_labels() -> None:
 def _drawn_by_uncertainty(
     seed: int, *, with_quality: bool
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
-    """Ten classes, six of them with about 150 labels drawn where the predictions are unsure (and too sure elsewhere)."""
+    """Ten classes, six with about 150 labels drawn where the predictions are unsure (and too sure elsewhere)."""
     rng = np.random.default_rng(seed)
     given = np.repeat(np.arange(10), 1000)
     log_odds = rng.normal(-2, 2, given.size) + rng.normal(0, 0.5, 10)[given]
