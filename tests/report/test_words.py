@@ -111,7 +111,7 @@ def test_what_cleaning_leaves() -> None:
     )
     precise = dataclasses.replace(data.cleaning, goal="precision=0.9", is_bounded=False)
     text = _plain(words.cleaning(dataclasses.replace(data, cleaning=precise)))
-    assert "as many as can be if 90 % of them are to be wrong" in text
+    assert "as many as can be while 90 % of them are expected to be wrong. Once" in text
     assert text.endswith("wrong labels are left, unflagged.")
     assert "perhaps" in text
     assert words.cleaning(dataclasses.replace(data, cleaning=None)) == ""

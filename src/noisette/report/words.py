@@ -171,11 +171,11 @@ def cleaning(data: ReportData) -> str:
     kind, _, number = found.goal.partition("=")
     aim = {
         "error": "for as few wrong verdicts as possible",
-        "precision": f"as many as can be if {percent(float(number or 0), 0)} of them are to be wrong",
+        "precision": f"as many as can be while {percent(float(number or 0), 0)} of them are expected to be wrong",
         "budget": "by the budget of a review, most suspicious first",
     }.get(kind, "")
     text = f"{plural(found.num_flagged, 'unchecked label')} {_is(found.num_flagged)} flagged, {aim}"
-    if found.expected_precision is not None:
+    if found.expected_precision is not None and kind != "precision":
         text += f"; about {percent(found.expected_precision, 0)} of them should be wrong"
     return f"{text}. {_left(found)}".strip()
 
