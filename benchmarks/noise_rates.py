@@ -8,6 +8,7 @@ Protocol: split s verifies given classes 0-4 with 250 labels ("cifar10n-250"), f
           ones of tiny120 with 500 or 3,000; drawn (a) at random from those classes, (b) by `noisette.planning.propose`
           with the probabilities of an EvidenceVerifier that knows no verification label. Then an EvidenceVerifier is
           fitted, and its label quality and the labels, weighted by 1 / inclusion probability, give the intervals.
+          What no verification label touches is prepared once a data set.
           Beside it, with the weights left out: the same, and plain counts (Wilson's interval), which must fail on (b).
 Resumes:  a JSON file an arm (setting, draw, split) in --output, and the predictions behind it as .npz.
 Bars:     coverage >= .90 of the classes at nominal .95; mean width <= 1.2 x Wilson's (of the unweighted counts) on
@@ -17,6 +18,7 @@ Bars:     coverage >= .90 of the classes at nominal .95; mean width <= 1.2 x Wil
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +36,8 @@ from noisette.scores.intervals import wilson_interval
 from noisette.scores.noise_rates import NoiseRates, estimate_noise_rates
 from noisette.types import Float32Array, Float64Array, IntArray
 from noisette.verifier.evidence.verifier import EvidenceVerifier
+from noisette.verifier.inputs import TrainingData
+from noisette.verifier.scorer import Arrays
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 DRAWS = ("random", "plan")
@@ -97,10 +101,26 @@ def generate(num_classes: int = 12, per_class: int = 150, num_features: int = 16
     return Data(features.astype(np.float32), given, (given == truth).astype(np.int64))
 
 
-def quality(data: Data, verified: IntArray | None, split: int) -> Float64Array:
-    """Give P(correct) of every label, out of sample."""
-    verifier = EvidenceVerifier(random_state=split).fit(data.features, data.given, verified)
-    return verifier.label_quality(data.features, data.given)
+class Predictor:
+    """Fits verifiers on one data set; what no verification label touches is prepared once for all of them."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+        self.context: Arrays | None = None
+
+    def quality(self, verified: IntArray | None) -> Float64Array:
+        """Give P(correct) of every label, out of sample."""
+        verifier = EvidenceVerifier(random_state=0)
+        prepare = verifier._prepare
+
+        def prepare_once(training: TrainingData, seed: int) -> Arrays:
+            if self.context is None:
+                self.context = prepare(training, seed)
+            return dict(self.context)
+
+        verifier._prepare = prepare_once  # type: ignore[method-assign, assignment]
+        verifier.fit(self.data.features, self.data.given, verified)
+        return verifier.label_quality(self.data.features, self.data.given)
 
 
 def draw(
@@ -170,12 +190,15 @@ def estimates(data: Data, verified: IntArray, chances: Float64Array, predicted: 
     }
 
 
-def run_arm(name: str, setting: Setting, how: str, split: int, data: Data, output: Path | None) -> dict[str, Any]:
+def run_arm(
+    name: str, setting: Setting, how: str, split: int, predictor: Predictor, output: Path | None
+) -> dict[str, Any]:
     """Draw, fit, estimate; what is fitted already is read again."""
-    start = time.process_time()
-    before = kept(output, f"{setting.data}-unverified", lambda: quality(data, None, 0))
+    data = predictor.data
+    before = kept(output, f"{setting.data}-unverified", lambda: predictor.quality(None))
     verified, chances = draw(data, setting, how, split, before)
-    predicted = kept(output, f"{name}-{how}-{split}", lambda: quality(data, verified, split))
+    start = time.process_time()
+    predicted = kept(output, f"{name}-{how}-{split}", lambda: predictor.quality(verified))
     seconds = round(time.process_time() - start, 1)
     about = {"setting": name, "draw": how, "split": split, "seconds": seconds}
     return about | estimates(data, verified, chances, predicted)
@@ -197,22 +220,21 @@ def kept(output: Path | None, name: str, make: Callable[[], Float64Array]) -> Fl
 def results(
     settings: dict[str, Setting], splits: list[int], folder: Path, output: Path | None
 ) -> Iterator[dict[str, Any]]:
-    """Run what is not in `output` yet, split by split; give every result."""
-    loaded: dict[str, Data] = {}
-    for split in splits:
-        for name, setting in settings.items():
-            for how in DRAWS:
-                path = None if output is None else output / f"{name}-{how}-{split}.json"
-                if path is not None and path.exists():
-                    yield json.loads(path.read_text(encoding="utf-8"))
-                    continue
-                if setting.data not in loaded:
-                    loaded[setting.data] = load(setting.data, folder)
-                found = run_arm(name, setting, how, split, loaded[setting.data], output)
-                if path is not None:
-                    with atomic_open(path) as file:
-                        file.write(json.dumps(found) + "\n")
-                yield found
+    """Run what is not in `output` yet, data set by data set, split by split; give every result."""
+    for data in dict.fromkeys(setting.data for setting in settings.values()):
+        predictor: Predictor | None = None
+        arms = [(n, s) for n, s in settings.items() if s.data == data]
+        for split, (name, setting), how in itertools.product(splits, arms, DRAWS):
+            path = None if output is None else output / f"{name}-{how}-{split}.json"
+            if path is not None and path.exists():
+                yield json.loads(path.read_text(encoding="utf-8"))
+                continue
+            predictor = predictor or Predictor(load(data, folder))
+            found = run_arm(name, setting, how, split, predictor, output)
+            if path is not None:
+                with atomic_open(path) as file:
+                    file.write(json.dumps(found) + "\n")
+            yield found
 
 
 def summarise(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
