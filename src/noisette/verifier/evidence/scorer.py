@@ -12,6 +12,7 @@ from noisette.verifier.evidence.class_statistics import class_weights
 from noisette.verifier.evidence.classifier import adjusted_margins
 from noisette.verifier.evidence.context import index_of
 from noisette.verifier.evidence.measures import COPIED, class_evidence, label_evidence, label_margins
+from noisette.verifier.evidence.similarity import Network
 from noisette.verifier.inputs import Query
 from noisette.verifier.scorer import Arrays, Scorer
 
@@ -19,13 +20,21 @@ MAX_NUMBERS = 1 << 22  # class scores of a block: 32 MB in each kind of evidence
 
 
 class EvidenceScorer(Scorer):
-    """Scores are log-odds of being correct; without weights they are the classifier's adjusted margins."""
+    """Scores are log-odds of being correct; without weights they are the classifier's adjusted margins.
 
-    def __init__(self, context: Arrays, weights: Float64Array | None) -> None:
-        self.context, self.index, self.weights = context, index_of(context), weights
+    Args:
+        context: with a stage chosen.
+        weights: of the evidence, of its copies, of the network's similarity where there is one, and the intercept.
+        network: a CleanNet, or None.
+    """
+
+    def __init__(self, context: Arrays, weights: Float64Array | None, network: Network | None = None) -> None:
+        self.context, self.index, self.weights, self.network = context, index_of(context), weights, network
         if weights is not None:
+            self.network_weight = float(weights[-2]) if network is not None else 0.0
+            own = weights[:-1] if network is None else weights[:-2]
             self.class_weights, self.intercepts = class_weights(
-                weights[:-1], weights[-1], COPIED, context["class_mean"], context["class_deviation"]
+                own, weights[-1], COPIED, context["class_mean"], context["class_deviation"]
             )
 
     def score(self, query: Query) -> Float64Array:
@@ -42,8 +51,9 @@ class EvidenceScorer(Scorer):
         return np.concatenate([one for one, _ in parts]), np.concatenate([each for _, each in parts])
 
     def to_arrays(self) -> Arrays:
-        """Give the learner's weights and intercept."""
-        return {} if self.weights is None else {"weights": self.weights}
+        """Give the learner's weights and intercept, and the network."""
+        arrays = {} if self.network is None else self.network.to_arrays()
+        return arrays if self.weights is None else arrays | {"weights": self.weights}
 
     def _in_blocks(self, query: Query, ask: Callable[[Batch], Float64Array]) -> Float64Array:
         return np.concatenate([ask(batch) for batch in self._batches(query)])
@@ -61,6 +71,8 @@ class EvidenceScorer(Scorer):
             labels = batch.query.given_labels
             evidence = label_evidence(batch, self.context)
             scores = np.einsum("be,be->b", evidence, self.class_weights[labels]) + self.intercepts[labels]
+            if self.network is not None:
+                scores += self.network_weight * self.network.scorer.score(batch.query)
         return np.where(batch.is_finite, scores, np.nan)
 
     def _score_classes(self, batch: Batch) -> Float64Array:
@@ -72,4 +84,6 @@ class EvidenceScorer(Scorer):
             scores = np.tile(self.intercepts, (logs.shape[0], 1))
             for number, kind in enumerate([*kinds, kinds[1]]):
                 scores += self.class_weights[:, number] * kind
+            if self.network is not None:
+                scores += self.network_weight * np.maximum(self.network.scorer.score_classes(batch.query), -1.0)
         return np.where(self.context["present"], scores, -np.inf)
