@@ -28,10 +28,10 @@ def test_a_systematic_sample_has_the_size_asked_for_and_no_unit_twice(seed: int)
 def test_the_stated_chances_are_those_of_the_draws() -> None:
     rng = np.random.default_rng(0)
     sizes = np.array([5.0, 1, 1, 2, 0.5, 3, 1, 1, 4, 0.2, 1, 1])
-    strata = np.arange(12) % 3
+    along = np.arange(12, dtype=np.float64) % 3
     hits, uniform_hits, repeats = np.zeros(12), np.zeros(12), 20_000
     for _ in range(repeats):
-        units, is_uniform, chances = draw(sizes, strata, 3, 4, rng)
+        units, is_uniform, chances = draw(sizes, along, 3, 4, rng)
         assert np.unique(units).size == 7
         hits[units] += 1
         uniform_hits[units[is_uniform]] += 1
@@ -44,7 +44,7 @@ def test_the_stated_chances_are_those_of_the_draws() -> None:
 @pytest.mark.parametrize(("num_uniform", "num_chosen"), [(0, 4), (12, 0), (5, 7), (0, 0), (1, 10), (6, 6)])
 def test_edges(num_uniform: int, num_chosen: int) -> None:
     units, is_uniform, chances = draw(
-        np.arange(1.0, 13), np.zeros(12, np.int64), num_uniform, num_chosen, np.random.default_rng(0)
+        np.arange(1.0, 13), np.zeros(12), num_uniform, num_chosen, np.random.default_rng(0)
     )
     assert units.size == num_uniform + num_chosen
     assert is_uniform.sum() == num_uniform
@@ -56,7 +56,7 @@ def test_chances_of_a_large_draw() -> None:
     assert union_probabilities(chances, 1_000, 4_000).sum() == pytest.approx(5_000, rel=1e-6)
 
 
-def test_the_strata_get_their_share() -> None:
-    strata = np.repeat(np.arange(10), 30)
-    units, _, _ = draw(np.ones(300), strata, 0, 50, np.random.default_rng(3))
-    assert np.bincount(strata[units], minlength=10).tolist() == [5] * 10
+def test_a_draw_is_spread_evenly_along_the_numbers() -> None:
+    along = np.random.default_rng(0).permutation(np.repeat(np.arange(10.0), 30))
+    units, _, _ = draw(np.ones(300), along, 0, 50, np.random.default_rng(3))
+    assert np.bincount(along[units].astype(int), minlength=10).tolist() == [5] * 10

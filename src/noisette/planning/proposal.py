@@ -52,6 +52,9 @@ def propose(
 ) -> Proposal:
     """Propose labels to verify.
 
+    The chosen ones are spread evenly along P(correct): neighbours there tell the same, and strata by the score lower
+    the variance of a threshold and a calibration learned from them.
+
     Args:
         label_quality: (N,) P(given label is correct) in [0, 1].
         given_labels: (N,) class ids in 0..K-1.
@@ -83,7 +86,7 @@ def propose(
     unit_size = np.bincount(unit_of, size, minlength=sizes.size) / sizes
     count = min(budget, sizes.size)
     num_audit = round(audit_share * count)
-    units, is_audit, chances = draw(unit_size, given[rows[members]], num_audit, count - num_audit, rng)
+    units, is_audit, chances = draw(unit_size, quality[rows[members]], num_audit, count - num_audit, rng)
     return Proposal(rows[members[units]], is_audit, chances[units] / sizes[units])
 
 

@@ -71,9 +71,9 @@ def _overlap_probabilities(overlap: IntArray, size: int, first: int, second: int
 
 
 def draw(
-    sizes: Float64Array, strata: IntArray, num_uniform: int, num_chosen: int, rng: np.random.Generator
+    sizes: Float64Array, along: Float64Array, num_uniform: int, num_chosen: int, rng: np.random.Generator
 ) -> tuple[IntArray, BoolArray, Float64Array]:
-    """Draw `num_uniform` of M units uniformly and `num_chosen` others by size, spread over the strata.
+    """Draw `num_uniform` of M units uniformly and `num_chosen` others by size, spread evenly along (M,) numbers.
 
     Returns:
         The units in random order, a mask of those drawn uniformly, and the (M,) chance of each unit to be among them.
@@ -82,7 +82,7 @@ def draw(
     uniform = rng.choice(size, num_uniform, replace=False)
     chances = proportional_probabilities(sizes, num_chosen)
     order = rng.permutation(size)
-    chosen = systematic_sample(chances, order[np.argsort(strata[order], kind="stable")], rng)
+    chosen = systematic_sample(chances, order[np.argsort(along[order], kind="stable")], rng)
     taken = np.zeros(size, dtype=np.bool_)
     taken[uniform] = taken[chosen] = True
     rest = np.flatnonzero(~taken)
