@@ -40,9 +40,9 @@ from noisette.files import atomic_open, atomic_path
 from noisette.planning import propose
 from noisette.types import BoolArray, Float32Array, Float64Array, IntArray, silent
 from noisette.verifier.evidence.batch import make_batch
-from noisette.verifier.evidence.context import index_of, make_context, stage_names, stage_of
-from noisette.verifier.evidence.learner import fit_weights
-from noisette.verifier.evidence.measures import label_evidence, label_margins, with_copies
+from noisette.verifier.evidence.context import index_of, make_context, population_of, stage_names, stage_of
+from noisette.verifier.evidence.learner import Population, fit_weights, prior_weights
+from noisette.verifier.evidence.measures import label_evidence, with_copies
 from noisette.verifier.evidence.verifier import EvidenceVerifier
 from noisette.verifier.inputs import Query, check_training_data
 
@@ -55,12 +55,11 @@ BLOCK = 2000
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A data set: evidence (N, E), its scale (E,), and (N,) unsupervised log-odds, given labels, whether correct."""
+    """A data set: evidence (N, E), its center, scale and prior weights (3, E), and (N,) given labels, and the truth."""
 
     name: str
     evidence: Float64Array
-    scale: Float64Array
-    unsupervised: Float64Array
+    population: Float64Array
     given: IntArray
     target: IntArray
     about: str
@@ -70,7 +69,7 @@ class Replay:
 
 
 def measure_evidence(features: Float32Array, given: IntArray) -> dict[str, Float64Array]:
-    """Give the evidence (N, E), its scale (E,), and the log-odds (N,) that the verifier gives without verified labels.
+    """Give the evidence (N, E), and the learner's `Population` as an array (3, E).
 
     Evidence of the last stage, which `fit` takes unless classes left out among the verified ones speak against it.
     """
@@ -78,24 +77,27 @@ def measure_evidence(features: Float32Array, given: IntArray) -> dict[str, Float
     penalty, rounds = verifier.inverse_penalty, verifier.max_rounds
     context = make_context(data, inverse_penalty=penalty, max_rounds=rounds, seed=0, progress=silent)
     context = stage_of(context, stage_names(context)[-1])
-    index, evidence, alone = index_of(context), [], []
+    index, evidence = index_of(context), []
     for start in range(0, len(given), BLOCK):
         part = slice(start, start + BLOCK)
         batch = make_batch(Query(features[part], given[part]), index)
         evidence.append(with_copies(label_evidence(batch, context), given[part], context))
-        alone.append(label_margins(batch, context))
-    both = {"evidence": np.concatenate(evidence), "unsupervised": np.concatenate(alone)}
-    return both | {"scale": context["scale"].astype(np.float64)}
+    population = population_of(context)
+    return {
+        "evidence": np.concatenate(evidence),
+        "population": np.stack([population.center, population.scale, population.prior]),
+    }
 
 
 def log_odds(data: Replay, rows: IntArray, sample_weight: Float64Array | None) -> Float64Array:
-    """Give the log-odds (N,) of being correct, learned from the verified `rows`."""
-    targets = data.target[rows]
+    """Give the log-odds (N,) of being correct, learned from the verified `rows`; the prior's, without both kinds."""
+    targets, population = data.target[rows], Population(*data.population)
     if np.unique(targets).size < 2:
-        return data.unsupervised
-    evidence, penalty = data.evidence[rows], EvidenceVerifier().penalty
-    weights, intercept = fit_weights(evidence, targets, penalty, scale=data.scale, sample_weight=sample_weight)
-    return data.evidence @ weights + intercept
+        weights = prior_weights(population)
+    else:
+        weights = fit_weights(data.evidence[rows], targets, EvidenceVerifier().penalty, population, sample_weight)
+    scores: Float64Array = data.evidence @ weights[:-1] + weights[-1]
+    return scores
 
 
 # Data
@@ -142,7 +144,7 @@ def replay_of(name: str, folder: Path, cache: Path) -> Replay:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **measured)
     with np.load(path) as found:
-        return Replay(name, found["evidence"], found["scale"], found["unsupervised"], given, target, about)
+        return Replay(name, found["evidence"], found["population"], given, target, about)
 
 
 # Replay
@@ -167,7 +169,7 @@ def run(arm: str, data: Replay, seed: int, budgets: tuple[int, ...]) -> dict[str
     rng = np.random.default_rng(seed)
     rows, weights = np.empty(0, dtype=np.int64), np.empty(0)
     verified = np.zeros(data.given.size, dtype=np.bool_)
-    odds = data.unsupervised
+    odds = log_odds(data, np.empty(0, dtype=np.int64), None)
     errors: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for budget in budgets:
         new, weight = choose(arm, data, odds, verified, budget - rows.size, rng)

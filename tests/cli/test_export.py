@@ -100,7 +100,7 @@ def test_the_scores_that_detect_chose_are_taken(tmp_path: Path) -> None:
     assert "run `noisette detect` first" in done.stderr
     assert noisette("detect", "-w", workspace.root).exit_code == 0
     done = noisette("export", tmp_path / "out", "--as", "parquet", "-w", workspace.root, "--json")
-    assert json.loads(done.stdout)["made_by"]["verifier"] == "filtering"
+    assert json.loads(done.stdout)["made_by"]["verifier"] == "evidence"
     assert "nobody has checked a label" in done.stderr
     assert noisette("detect", "-w", workspace.root, "--verifier", "average").exit_code == 0
     done = noisette("export", tmp_path / "out", "--as", "parquet", "-w", workspace.root, "--json")

@@ -60,7 +60,9 @@ def files(tmp_path: Path) -> Files:
 @pytest.fixture
 def workspace(tmp_path: Path, files: Files) -> Workspace:
     settings = Settings().with_options(
-        project={"title": "Small"}, detect={"candidates": ("average", "filtering")}, references={"num_references": 4}
+        project={"title": "Small"},
+        detect={"verifier": "auto", "candidates": ("average", "filtering")},
+        references={"num_references": 4},
     )
     root = tmp_path / "workspace"
     create_from_files(root, files.features, files.labels, files.classes, files.verified, settings)

@@ -44,7 +44,7 @@ class Data:
 
     def write(self, root: Path) -> Workspace:
         """Make a workspace of it."""
-        settings = Settings().with_options(detect={"candidates": ("filtering",)}, references={"num_references": 4})
+        settings = Settings().with_options(detect={"verifier": "filtering"}, references={"num_references": 4})
         made = create_workspace(root, settings, NAMES)
         write_samples(made.samples, SampleTable(self.splits, self.keys, [""] * len(self.keys), self.given))
         write_feature_table(made.features, [(self.splits, self.keys, self.values)])

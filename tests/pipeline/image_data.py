@@ -57,7 +57,7 @@ def write_verified(path: Path, pictures: Pictures, every: int = 2) -> Path:
 
 SETTINGS = Settings().with_options(
     embed={"backbone": "pixels:4", "batch_size": 8},
-    detect={"candidates": ("average", "filtering")},
+    detect={"verifier": "auto", "candidates": ("average", "filtering")},
     references={"num_references": 4},
     input={"max_bad": 0.5},
 )

@@ -70,7 +70,7 @@ def test_evaluate_never_shows_an_empty_table(workspace: Workspace, files: Files,
         evaluate(workspace)
     import_labels(workspace, verified)
     found = evaluate(workspace, ["0.1", "auto"]).cross_fitted
-    assert [row.name for row in found] == ["filtering at 0.1", "filtering"]
+    assert [row.name for row in found] == ["evidence at 0.1", "evidence"]
 
 
 def test_held_out_names_a_verifier_that_does_not_exist(workspace: Workspace) -> None:

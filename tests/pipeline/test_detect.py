@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from noisette.errors import InvalidInputError, NotVerifiedError, WorkspaceError
-from noisette.pipeline.detect import detect
+from noisette.pipeline.detect import _few_classes_note, detect
 from noisette.pipeline.exporting.table import export_table
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.labels import export_labels, import_labels
 from noisette.pipeline.report import make_report
 from noisette.pipeline.run import run
 from noisette.pipeline.score_tables import read_scores
+from noisette.pipeline.settings import Settings
 from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.cleaning import Cleaning
@@ -93,10 +94,10 @@ def test_a_new_decision_makes_things_stale(workspace: Workspace, tmp_path: Path)
 def test_without_verification_labels_labels_are_still_ranked(workspace: Workspace, files: Files) -> None:
     forget_decisions(workspace)
     found = detect(workspace)
-    assert found.chosen == "filtering"
+    assert found.chosen == "evidence"
     assert found.measured == ()
     assert "no verification labels" in " ".join(found.notes)
-    quality = read_scores(workspace.scores("filtering")).scores.label_quality
+    quality = read_scores(workspace.scores("evidence")).scores.label_quality
     wrong = files.given != files.truth
     assert quality[wrong].mean() < quality[~wrong].mean()
     assert make_report(workspace).stat().st_size > 1000
@@ -235,3 +236,17 @@ def test_without_probabilities_a_budget_can_be_had_and_a_precision_cannot(worksp
     assert found.cleaning.wrong_left is None
     with pytest.raises(NotVerifiedError, match=r"the goal precision=0\.9 needs probabilities"):
         detect(with_detect(workspace, verifier="average", goal="precision=0.9"))
+
+
+def test_evidence_is_the_default() -> None:
+    assert Settings().detect.verifier == "evidence"
+    assert "evidence" in Settings().detect.candidates
+
+
+def test_labels_in_a_few_classes_are_said_to_tell_nothing_of_the_others(workspace: Workspace) -> None:
+    labelled = load_labelled(workspace)
+    for class_id in np.unique(labelled.given_labels[labelled.verification_labels >= 0])[1:]:
+        labelled.verification_labels[labelled.given_labels == class_id] = -1
+    (note,) = _few_classes_note(labelled)
+    assert "in only one class" in note
+    assert "cannot be known" in note

@@ -96,7 +96,7 @@ def test_embed_is_killed_three_times_at_random_and_resumed(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_run_is_killed(workspace: Workspace, tmp_path: Path) -> None:
     settings = Settings().with_options(
-        detect={"candidates": ("average", "filtering", "cleannet"), "num_steps": 3},
+        detect={"verifier": "auto", "candidates": ("average", "filtering", "cleannet"), "num_steps": 3},
         references={"num_references": 4},
     )
     write_settings(workspace.root / SETTINGS_FILE, settings)

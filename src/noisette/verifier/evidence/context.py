@@ -2,7 +2,8 @@
 
 Keys: "index/..." the bank of neighbours and "present" (K,); and of the classifier's stage that is used "weights",
 "intercepts", "channel", "right" (P(right class) of each row of the bank), "prior", "centers", "class_mean",
-"class_deviation" and "scale". Until a stage is chosen, its keys stand behind its name and a slash.
+"class_deviation", and "center", "scale" and "prior_weights" of `learner.Population`. Until a stage is chosen, its keys
+stand behind its name and a slash.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from noisette.verifier.evidence.batch import Batch, log_probabilities, make_batc
 from noisette.verifier.evidence.centers import class_centers
 from noisette.verifier.evidence.class_statistics import class_statistics
 from noisette.verifier.evidence.classifier import log_prior
-from noisette.verifier.evidence.measures import COPIED, label_evidence
+from noisette.verifier.evidence.learner import Population
+from noisette.verifier.evidence.measures import COPIED, FAMILIES, label_evidence, with_copies
 from noisette.verifier.evidence.noise_channel import fit_noise_channel, right_classes
 from noisette.verifier.evidence.softmax_regressions import learning_rows
 from noisette.verifier.folds import row_hashes
@@ -69,6 +71,11 @@ def index_of(context: Arrays) -> NeighborIndex:
     return NeighborIndex.from_arrays(_part(context, "index/"))
 
 
+def population_of(context: Arrays) -> Population:
+    """Give the spread of evidence over all samples."""
+    return Population(context["center"], context["scale"], context["prior_weights"])
+
+
 def stage_names(context: Arrays) -> list[str]:
     """Name the stages of which one is still to be chosen."""
     return [name for name in STAGES if f"{name}/prior" in context]
@@ -93,8 +100,9 @@ def _with_statistics(
     stage["prior"] = log_prior(log_probabilities(batch, stage))
     evidence, labels = label_evidence(batch, stage), batch.query.given_labels
     mean, deviation = class_statistics(evidence[:, COPIED], labels, num_classes)
-    spread = np.append(evidence.std(axis=0), np.ones(COPIED.size))
-    return stage | {"class_mean": mean, "class_deviation": deviation, "scale": spread}
+    stage |= {"class_mean": mean, "class_deviation": deviation}
+    population = Population.of(with_copies(evidence, labels, stage), FAMILIES)
+    return stage | {"center": population.center, "scale": population.scale, "prior_weights": population.prior}
 
 
 def _part(context: Arrays, prefix: str) -> Arrays:

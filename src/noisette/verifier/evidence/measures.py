@@ -8,7 +8,7 @@ from noisette.types import Float64Array, IntArray
 from noisette.verifier.evidence.batch import Batch, log_probabilities
 from noisette.verifier.evidence.centers import center_evidence
 from noisette.verifier.evidence.class_statistics import standardize
-from noisette.verifier.evidence.classifier import adjusted_margins, channel_evidence, classifier_evidence
+from noisette.verifier.evidence.classifier import channel_evidence, classifier_evidence
 from noisette.verifier.evidence.density import density_evidence
 from noisette.verifier.evidence.votes import SCALES, vote_evidence, vote_shares
 from noisette.verifier.scorer import Arrays
@@ -25,6 +25,8 @@ COLUMNS = (
 """Names of the columns of `label_evidence`."""
 COPIED = np.array([COLUMNS.index(name) for name in ("log_probability", "margin", "vote_ratio_50", "cosine_margin")])
 """Columns of which the learner sees a class-standardised copy, too."""
+FAMILIES = ((0, 1), *((2 + 2 * i, 3 + 2 * i) for i in range(len(SCALES))), (8, 9), (10,), (11,))
+"""Columns that say nearly the same: each family has one vote before any label is verified."""
 
 
 def class_evidence(batch: Batch, context: Arrays, logs: Float64Array | None = None) -> list[Float64Array]:
@@ -50,13 +52,6 @@ def label_evidence(batch: Batch, context: Arrays) -> Float64Array:
     logs, labels = log_probabilities(batch, context), batch.query.given_labels
     columns = [kind[batch.rows, labels] for kind in class_evidence(batch, context, logs)]
     return np.column_stack([*columns, channel_evidence(logs, labels, context["channel"].astype(np.float64))])
-
-
-def label_margins(batch: Batch, context: Arrays) -> Float64Array:
-    """Give the classifier's adjusted margins for the given labels, (B,): what is left without verification labels."""
-    margins = adjusted_margins(log_probabilities(batch, context), context["prior"])
-    own: Float64Array = margins[batch.rows, batch.query.given_labels]
-    return own
 
 
 def with_copies(evidence: Float64Array, labels: IntArray, context: Arrays) -> Float64Array:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from noisette.types import Float64Array
-from noisette.verifier.evidence.batch import Batch, log_probabilities, make_batch
+from noisette.verifier.evidence.batch import Batch, make_batch
 from noisette.verifier.evidence.class_statistics import class_weights
-from noisette.verifier.evidence.classifier import adjusted_margins
 from noisette.verifier.evidence.context import index_of
-from noisette.verifier.evidence.measures import COPIED, class_evidence, label_evidence, label_margins
+from noisette.verifier.evidence.measures import COPIED, class_evidence, label_evidence
 from noisette.verifier.evidence.similarity import Network
 from noisette.verifier.inputs import Query
 from noisette.verifier.scorer import Arrays, Scorer
@@ -20,7 +19,7 @@ MAX_NUMBERS = 1 << 22  # class scores of a block: 32 MB in each kind of evidence
 
 
 class EvidenceScorer(Scorer):
-    """Scores are log-odds of being correct; without weights they are the classifier's adjusted margins.
+    """Scores are log-odds of being correct.
 
     Args:
         context: with a stage chosen.
@@ -28,14 +27,13 @@ class EvidenceScorer(Scorer):
         network: a CleanNet, or None.
     """
 
-    def __init__(self, context: Arrays, weights: Float64Array | None, network: Network | None = None) -> None:
+    def __init__(self, context: Arrays, weights: Float64Array, network: Network | None = None) -> None:
         self.context, self.index, self.weights, self.network = context, index_of(context), weights, network
-        if weights is not None:
-            self.network_weight = float(weights[-2]) if network is not None else 0.0
-            own = weights[:-1] if network is None else weights[:-2]
-            self.class_weights, self.intercepts = class_weights(
-                own, weights[-1], COPIED, context["class_mean"], context["class_deviation"]
-            )
+        self.network_weight = float(weights[-2]) if network is not None else 0.0
+        own = weights[:-1] if network is None else weights[:-2]
+        self.class_weights, self.intercepts = class_weights(
+            own, weights[-1], COPIED, context["class_mean"], context["class_deviation"]
+        )
 
     def score(self, query: Query) -> Float64Array:
         """Give (B,) scores of the given labels; NaN for rows with NaN or infinity."""
@@ -53,7 +51,7 @@ class EvidenceScorer(Scorer):
     def to_arrays(self) -> Arrays:
         """Give the learner's weights and intercept, and the network."""
         arrays = {} if self.network is None else self.network.to_arrays()
-        return arrays if self.weights is None else arrays | {"weights": self.weights}
+        return arrays | {"weights": self.weights}
 
     def _in_blocks(self, query: Query, ask: Callable[[Batch], Float64Array]) -> Float64Array:
         return np.concatenate([ask(batch) for batch in self._batches(query)])
@@ -65,25 +63,18 @@ class EvidenceScorer(Scorer):
             yield make_batch(query.where(np.arange(first, min(first + size, num_rows))), self.index)
 
     def _score(self, batch: Batch) -> Float64Array:
-        if self.weights is None:
-            scores = label_margins(batch, self.context)
-        else:
-            labels = batch.query.given_labels
-            evidence = label_evidence(batch, self.context)
-            scores = np.einsum("be,be->b", evidence, self.class_weights[labels]) + self.intercepts[labels]
-            if self.network is not None:
-                scores += self.network_weight * self.network.scorer.score(batch.query)
+        labels = batch.query.given_labels
+        evidence = label_evidence(batch, self.context)
+        scores = np.einsum("be,be->b", evidence, self.class_weights[labels]) + self.intercepts[labels]
+        if self.network is not None:
+            scores += self.network_weight * self.network.scorer.score(batch.query)
         return np.where(batch.is_finite, scores, np.nan)
 
     def _score_classes(self, batch: Batch) -> Float64Array:
-        logs = log_probabilities(batch, self.context)
-        if self.weights is None:
-            scores = adjusted_margins(logs, self.context["prior"])
-        else:
-            kinds = class_evidence(batch, self.context, logs)
-            scores = np.tile(self.intercepts, (logs.shape[0], 1))
-            for number, kind in enumerate([*kinds, kinds[1]]):
-                scores += self.class_weights[:, number] * kind
-            if self.network is not None:
-                scores += self.network_weight * np.maximum(self.network.scorer.score_classes(batch.query), -1.0)
+        kinds = class_evidence(batch, self.context)
+        scores = np.tile(self.intercepts, (batch.rows.size, 1))
+        for number, kind in enumerate([*kinds, kinds[1]]):
+            scores += self.class_weights[:, number] * kind
+        if self.network is not None:
+            scores += self.network_weight * np.maximum(self.network.scorer.score_classes(batch.query), -1.0)
         return np.where(self.context["present"], scores, -np.inf)
