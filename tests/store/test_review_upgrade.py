@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy.orm import Session
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, create_engine
 
 from noisette.errors import WorkspaceError
-from noisette.store import ReviewStore
+from noisette.store import ClassProgress, ReviewCounts, ReviewStore
+from noisette.store.review_models import Base
 from noisette.types import Review
 
 VERSION_1 = """
@@ -45,6 +48,9 @@ INSERT INTO decisions VALUES
     (2, 'train', 'b', 3, 1, -1, 'import', '2026-01-02 03:04:05.000678', 'import', NULL,
      '{identity}');
 """
+VERSION_2 = VERSION_1.replace("identity VARCHAR(32) NOT NULL,", "identity VARCHAR(32) NOT NULL, seconds FLOAT,")
+VERSION_2 = VERSION_2.replace("'schema_version', '1'", "'schema_version', '2'")
+VERSION_2 = VERSION_2.replace("'af4b')", "'af4b', NULL)").replace("'{identity}')", "'{identity}', NULL)")
 IDENTITY = "ad9cf6c3c267fd060acddf9f86b6e45b"
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 OLD = Review(
@@ -60,11 +66,12 @@ OLD = Review(
 IMPORTED = Review(key="b", given_label=3, verification_label=1, reviewer="import", time=NOW)
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
+@pytest.fixture(params=["1", "2"])
+def old(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "reviews.sqlite"
+    script = {"1": VERSION_1, "2": VERSION_2}[request.param]
     with closing(sqlite3.connect(path)) as database:
-        database.executescript("PRAGMA journal_mode = WAL;" + VERSION_1.replace("{identity}", IDENTITY))
+        database.executescript("PRAGMA journal_mode = WAL;" + script.replace("{identity}", IDENTITY))
     return path
 
 
@@ -74,7 +81,7 @@ def version_and_columns(path: Path) -> tuple[str, list[str]]:
         return version, [row[1] for row in database.execute("PRAGMA table_info(decisions)")]
 
 
-def test_a_database_of_version_1_is_opened_with_all_its_decisions(old: Path) -> None:
+def test_an_old_database_is_opened_with_all_its_decisions(old: Path) -> None:
     with ReviewStore(old) as store:
         assert list(store.reviews()) == [OLD, IMPORTED]
         assert store.append([IMPORTED]) == 0, "what was imported then is known now"
@@ -82,7 +89,43 @@ def test_a_database_of_version_1_is_opened_with_all_its_decisions(old: Path) -> 
         assert store.append([timed]) == 1
         assert list(store.reviews()) == [OLD, IMPORTED, timed]
     version, columns = version_and_columns(old)
-    assert (version, columns[-1]) == ("2", "seconds")
+    assert version == "3"
+    assert {"seconds", "undoes"} <= set(columns)
+
+
+def test_what_stands_and_the_counts_are_derived_from_old_decisions(old: Path) -> None:
+    with ReviewStore(old) as store:
+        found = store.standing([("train", "a"), ("train", "b"), ("train", "c")])
+        assert {key: (one.id, one.review) for key, one in found.items()} == {
+            ("train", "a"): (1, OLD),
+            ("train", "b"): (2, IMPORTED),
+        }
+        assert store.progress() == {3: ClassProgress(decided=2, correct=1, wrong=1, unsure=0)}
+
+
+def test_the_migrations_lead_to_the_tables_of_today(old: Path) -> None:
+    ReviewStore(old).close()
+    engine = create_engine(f"sqlite:///{old}")
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    engine.dispose()
+    assert [one for one in differences if "alembic_version" not in str(one)] == []
+
+
+def test_an_upgraded_database_refuses_changes(old: Path) -> None:
+    ReviewStore(old).close()
+    with closing(sqlite3.connect(old)) as database:
+        for statement in ("UPDATE decisions SET verification_label = 1", "DELETE FROM decisions"):
+            with pytest.raises(sqlite3.IntegrityError, match="decisions are appended, never"):
+                database.execute(statement)
+
+
+def test_a_large_old_database_is_derived_page_by_page(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from noisette.store import review_standing
+
+    monkeypatch.setattr(review_standing, "_REBUILD", 1)
+    with ReviewStore(old) as store:
+        assert store.counts() == ReviewCounts(decisions=2, samples=2, correct=1, mislabelled=1, unsure=0)
 
 
 def test_a_new_database_and_an_upgraded_one_have_the_same_columns(old: Path, tmp_path: Path) -> None:
@@ -111,51 +154,55 @@ def test_several_processes_open_it_at_once(old: Path) -> None:
     for worker in workers:
         worker.join(60)
         assert worker.exitcode == 0
-    assert version_and_columns(old)[0] == "2"
+    assert version_and_columns(old)[0] == "3"
 
 
-def test_two_that_saw_version_1_upgrade_it_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from noisette.store import review_database
-    from noisette.store.review_upgrade import upgrade_schema
+def test_two_that_saw_an_old_version_upgrade_it_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from noisette.store import review_upgrade
 
-    def twice(session: Session) -> None:
-        upgrade_schema(session)
-        upgrade_schema(session)
+    upgrade_schema = review_upgrade.upgrade_schema
 
-    monkeypatch.setattr(review_database, "upgrade_schema", twice)
+    def twice(connection: Connection) -> None:
+        upgrade_schema(connection)
+        upgrade_schema(connection)
+
+    monkeypatch.setattr(review_upgrade, "upgrade_schema", twice)
     ReviewStore(old).close()
-    assert version_and_columns(old)[0] == "2"
+    assert version_and_columns(old)[0] == "3"
 
 
 KILLED = """
 import os, signal, sys
-from noisette.store import ReviewStore, review_upgrade, review_database
+from noisette.store import ReviewStore, review_upgrade
 
-def killed(session):
-    review_upgrade.upgrade_schema(session)
+upgrade_schema = review_upgrade.upgrade_schema
+
+def killed(connection):
+    upgrade_schema(connection)
     os.kill(os.getpid(), signal.SIGKILL)
 
-review_database.upgrade_schema = killed
+review_upgrade.upgrade_schema = killed
 ReviewStore(sys.argv[1])
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_a_process_killed_before_the_commit_leaves_version_1(old: Path) -> None:
+def test_a_process_killed_before_the_commit_leaves_the_old_version(old: Path) -> None:
+    before = version_and_columns(old)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")}
     done = subprocess.run([sys.executable, "-c", KILLED, old], env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
-    version, columns = version_and_columns(old)
-    assert (version, "seconds" in columns) == ("1", False)
+    assert version_and_columns(old) == before
     with ReviewStore(old) as store:
         assert list(store.reviews()) == [OLD, IMPORTED]
 
 
 def test_a_failing_upgrade_says_which_database(old: Path) -> None:
+    before = version_and_columns(old)[0]
     with closing(sqlite3.connect(old)) as database:
         database.execute("DROP TABLE decisions")
         database.commit()
     with pytest.raises(WorkspaceError, match=r"reviews\.sqlite cannot be used \(no such table: decisions"):
         ReviewStore(old)
     with closing(sqlite3.connect(old)) as database:
-        assert database.execute("SELECT value FROM about").fetchall() == [("1",)]
+        assert database.execute("SELECT value FROM about").fetchall() == [(before,)]

@@ -5,13 +5,14 @@ from noisette.store.manifest import StoredType, TableManifest, TablePart, has_ma
 from noisette.store.neighbor_table import NeighborRows, NeighborTable, write_neighbors
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
-from noisette.store.review_records import Draw, ResolvedLabels, ReviewCounts
+from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_store import ReviewStore
 from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
 from noisette.store.small_tables import read_table, read_table_metadata, write_table
 from noisette.store.table_writer import finished_rows, write_feature_table
 
 __all__ = [
+    "ClassProgress",
     "Draw",
     "NeighborRows",
     "NeighborTable",
@@ -20,6 +21,7 @@ __all__ = [
     "ResumableTable",
     "ReviewCounts",
     "ReviewStore",
+    "StoredReview",
     "StoredType",
     "TableManifest",
     "TablePart",

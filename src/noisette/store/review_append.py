@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from noisette.errors import InvalidInputError
 from noisette.store.review_models import DecisionRow
+from noisette.store.review_standing import update_standing
 from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, UNVERIFIED, Review
 
 _Who = tuple[str, str, str, str]
@@ -22,11 +25,11 @@ def append_reviews(session: Session, reviews: list[Review], *, from_file: bool =
     """Check decisions and insert those that are new; give how many. The caller's transaction holds the write lock."""
     for review in reviews:
         _check(review)
-    imported = [review for review in reviews if from_file or review.queue == "import"]
+    imported = [review for review in reviews if _is_imported(review, from_file)]
     before = _last_imports(session, imported)
     rows: dict[str, dict[str, object]] = {}
     for review in reviews:
-        if not (from_file or review.queue == "import"):
+        if not _is_imported(review, from_file):
             identity = _identity(review, review.time.isoformat())
         else:
             who, said = (review.split, review.key, review.reviewer, review.queue), _said(review)
@@ -36,11 +39,64 @@ def append_reviews(session: Session, reviews: list[Review], *, from_file: bool =
             identity = _identity(review, last[1] if last else "")
             before[who] = (said, identity)
         rows.setdefault(identity, _columns(review) | {"identity": identity})
+    return len(_insert(session, rows))
+
+
+def add_reviews(session: Session, reviews: list[Review]) -> list[int]:
+    """Check decisions of people and insert those that are new; give the number of each one's row, new or not."""
+    for review in reviews:
+        _check(review)
+    identities = [_identity(review, review.time.isoformat()) for review in reviews]
+    rows: dict[str, dict[str, object]] = {}
+    for identity, review in zip(identities, reviews, strict=True):
+        rows.setdefault(identity, _columns(review) | {"identity": identity})
+    _insert(session, rows)
+    query = select(DecisionRow.identity, DecisionRow.id).where(DecisionRow.identity.in_(rows))
+    ids: dict[str, int] = {identity: number for identity, number in session.execute(query)}
+    return [ids[identity] for identity in identities]
+
+
+def undo_decision(session: Session, decision_id: int, reviewer: str, time: datetime) -> int:
+    """Insert a row that takes a decision back, unless there is one; give its number.
+
+    Raises:
+        InvalidInputError: there is no such decision.
+    """
+    done = session.scalar(select(DecisionRow.id).where(DecisionRow.undoes == decision_id))
+    if done is not None:
+        return done
+    row = session.get(DecisionRow, decision_id)
+    if row is None or row.undoes is not None:
+        what = "there is no decision of that number" if row is None else "that is no decision, but takes one back"
+        raise InvalidInputError(f"`decision_id` must be the number of a decision, got {decision_id}: {what}")
+    said = replace(
+        row.to_review(),
+        reviewer=reviewer,
+        time=time,
+        queue="undo",
+        inclusion_probability=None,
+        seconds=None,
+        is_bulk=False,
+        client_id="",
+    )
+    _check(said)
+    identity = _hash("undo", str(decision_id))
+    _insert(session, {identity: _columns(said) | {"identity": identity, "undoes": decision_id}})
+    return session.scalars(select(DecisionRow.id).where(DecisionRow.undoes == decision_id)).one()
+
+
+def _insert(session: Session, rows: dict[str, dict[str, object]]) -> list[dict[str, object]]:
+    """Insert the rows, by identity, that are not there yet, and choose anew what stands for their samples."""
     known = set(session.scalars(select(DecisionRow.identity).where(DecisionRow.identity.in_(rows))))
     new = [row for identity, row in rows.items() if identity not in known]
     if new:
         session.execute(insert(DecisionRow), new)
-    return len(new)
+        update_standing(session.connection(), [(str(row["split"]), str(row["key"])) for row in new])
+    return new
+
+
+def _is_imported(review: Review, from_file: bool) -> bool:
+    return not review.client_id and (from_file or review.queue == "import")
 
 
 def _last_imports(session: Session, reviews: list[Review]) -> dict[_Who, tuple[_Said, str]]:
@@ -59,8 +115,13 @@ def _said(review: Review) -> _Said:
 
 
 def _identity(review: Review, after: str) -> str:
-    """Hash a decision together with what tells it from an earlier one that said the same."""
-    parts = (review.split, review.key, review.reviewer, review.queue, *map(str, _said(review)[:3]), after)
+    """Hash a decision together with what tells it from an earlier one that said the same; a token alone does, too."""
+    if review.client_id:
+        return _hash("client", review.client_id, review.split, review.key)
+    return _hash(review.split, review.key, review.reviewer, review.queue, *map(str, _said(review)[:3]), after)
+
+
+def _hash(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -76,6 +137,11 @@ def _columns(review: Review) -> dict[str, object]:
         "queue": review.queue,
         "inclusion_probability": review.inclusion_probability,
         "seconds": review.seconds,
+        "is_bulk": bool(review.is_bulk),
+        "model_quality": review.model_quality,
+        "model_suggestion": None if review.model_suggestion is None else int(review.model_suggestion),
+        "client_id": review.client_id,
+        "undoes": None,
     }
 
 
@@ -94,3 +160,8 @@ def _check(review: Review) -> None:
         raise InvalidInputError(f"`inclusion_probability` {where} must lie in (0, 1], got {got}")
     if review.seconds is not None and not 0 <= review.seconds < math.inf:
         raise InvalidInputError(f"`seconds` {where} must be a number from 0 on, got {review.seconds}")
+    if review.model_quality is not None and not 0 <= review.model_quality <= 1:
+        raise InvalidInputError(f"`model_quality` {where} must lie in [0, 1], got {review.model_quality}")
+    if review.model_suggestion is not None and review.model_suggestion < NONE_OF_THE_CLASSES:
+        got = review.model_suggestion
+        raise InvalidInputError(f"`model_suggestion` {where} must be a class id, -1 or -2, got {got}")

@@ -13,10 +13,11 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from noisette.errors import DataFileError, NoisetteError, WorkspaceError
-from noisette.store.review_models import SCHEMA_VERSION, AboutRow, Base
-from noisette.store.review_upgrade import is_upgradable, upgrade_schema
+from noisette.store.review_models import SCHEMA_VERSION, AboutRow
 
 _WAIT_SECONDS = 60
+_WRITE_LOCK = 0x6E6F697365747465  # "noisette" in ASCII: the number of our lock in a PostgreSQL database
+_OLD_VERSIONS = tuple(str(version) for version in range(1, SCHEMA_VERSION))
 
 
 class ReviewDatabase:
@@ -48,7 +49,8 @@ class ReviewDatabase:
     def session_scope(self, *, write: bool = False) -> Iterator[Session]:
         """Give a session: committed at the end, rolled back on an error, SQLAlchemy's errors turned into ours.
 
-        `write` takes the write lock at the start, so that what is read inside stays true until the commit.
+        `write` takes the one write lock of the database at the start, so that what is read inside stays true until the
+        commit, and rows become visible in the order of their numbers: who asks for all after the last one misses none.
         """
         try:
             with self._engine.connect().execution_options(noisette_write=write) as connection:
@@ -65,14 +67,16 @@ class ReviewDatabase:
     def _prepare_schema(self) -> None:
         with self.session_scope() as session:
             tables = inspect(session.connection()).get_table_names()
-        if "about" not in tables:
-            if tables:
-                raise DataFileError(self.name, f"is a database of something else (tables {', '.join(sorted(tables))})")
-            self._create_schema()
-        version = self._schema_version()
-        if is_upgradable(version):
+        if tables and "about" not in tables:
+            raise DataFileError(self.name, f"is a database of something else (tables {', '.join(sorted(tables))})")
+        version = self._schema_version() if tables else None
+        if not tables or version in _OLD_VERSIONS:
+            from noisette.store.review_upgrade import (
+                upgrade_schema,  # Alembic takes a while to load, and is rarely needed
+            )
+
             with self.session_scope(write=True) as session:
-                upgrade_schema(session)
+                upgrade_schema(session.connection())
             version = self._schema_version()
         if version != str(SCHEMA_VERSION):
             reason = f"has schema version {version}, this version of noisette knows {SCHEMA_VERSION}; upgrade noisette"
@@ -81,13 +85,6 @@ class ReviewDatabase:
     def _schema_version(self) -> str | None:
         with self.session_scope() as session:
             return session.scalar(select(AboutRow.value).where(AboutRow.name == "schema_version"))
-
-    def _create_schema(self) -> None:
-        """Make the tables in one transaction; another process may have been faster."""
-        with self.session_scope(write=True) as session:
-            Base.metadata.create_all(session.connection())
-            if session.get(AboutRow, "schema_version") is None:
-                session.add(AboutRow(name="schema_version", value=str(SCHEMA_VERSION)))
 
     def _translated(self, error: SQLAlchemyError) -> NoisetteError:
         reason = str(getattr(error, "orig", None) or error)
@@ -111,14 +108,31 @@ def _as_url(url_or_path: str | Path) -> URL:
 
 def _make_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        try:
-            return create_engine(url)
-        except (ImportError, SQLAlchemyError) as error:
-            raise WorkspaceError(f"the database {url.render_as_string(True)} cannot be used ({error})") from error
+        return _make_server_engine(url)
     engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_server_engine(url: URL) -> Engine:
+    name = url.render_as_string(True)
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        remedy = '; `pip install "noisette[postgres]"` brings it' if error.name == "psycopg" else ""
+        reason = f"its driver {error.name} is not installed{remedy}"
+        raise WorkspaceError(f"the database {name} cannot be used: {reason}") from error
+    except SQLAlchemyError as error:
+        raise WorkspaceError(f"the database {name} cannot be used ({error})") from error
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("noisette_write", False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, Index, String
+from sqlalchemy import CheckConstraint, DateTime, Dialect, Float, Index, String, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from noisette.errors import InvalidInputError
 from noisette.types import Review
 
-SCHEMA_VERSION = 2
-"""2 has `seconds`; `review_upgrade` brings older databases to it."""
+SCHEMA_VERSION = 3
+"""See `migrations/versions`, a file a version; `review_upgrade` brings older databases to it."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -48,13 +48,14 @@ class AboutRow(Base):
 
 
 class DecisionRow(Base):
-    """One decision; rows are appended and never changed. `identity` lets no decision in twice."""
+    """One decision, or the undoing of one; rows are appended and never changed. `identity` lets none in twice."""
 
     __tablename__ = "decisions"
     __table_args__ = (
         CheckConstraint("verification_label IN (-1, 0, 1)", name="verification_label_values"),
         CheckConstraint("correct_label >= -2", name="correct_label_values"),
         Index("decisions_by_sample", "split", "key", "id"),
+        Index("decisions_undone_once", "undoes", unique=True),
         {"sqlite_autoincrement": True},
     )
 
@@ -67,9 +68,14 @@ class DecisionRow(Base):
     reviewer: Mapped[str]
     time: Mapped[datetime] = mapped_column(UtcTime)
     queue: Mapped[str]
-    inclusion_probability: Mapped[float | None]
+    inclusion_probability: Mapped[float | None] = mapped_column(Float)
     identity: Mapped[str] = mapped_column(String(32), unique=True)
-    seconds: Mapped[float | None]
+    seconds: Mapped[float | None] = mapped_column(Float)
+    is_bulk: Mapped[bool] = mapped_column(server_default=false())
+    model_quality: Mapped[float | None] = mapped_column(Float)
+    model_suggestion: Mapped[int | None]
+    client_id: Mapped[str] = mapped_column(server_default="")
+    undoes: Mapped[int | None]
 
     def to_review(self) -> Review:
         """Give the decision as a plain record."""
@@ -84,4 +90,32 @@ class DecisionRow(Base):
             queue=self.queue,
             inclusion_probability=self.inclusion_probability,
             seconds=self.seconds,
+            is_bulk=self.is_bulk,
+            model_quality=self.model_quality,
+            model_suggestion=self.model_suggestion,
+            client_id=self.client_id,
         )
+
+
+class StandingRow(Base):
+    """The decision that stands for a sample; derived from the decisions, see `review_standing`."""
+
+    __tablename__ = "standing"
+
+    split: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    decision_id: Mapped[int]
+    given_label: Mapped[int]
+    verification_label: Mapped[int]
+    is_disputed: Mapped[bool]
+
+
+class ProgressRow(Base):
+    """How many samples that carried a given label stand as correct, wrong, unsure; derived from the decisions."""
+
+    __tablename__ = "progress"
+
+    given_label: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    correct: Mapped[int]
+    wrong: Mapped[int]
+    unsure: Mapped[int]

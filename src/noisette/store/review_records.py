@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisette.types import NOT_KNOWN, UNVERIFIED, BoolArray, Float64Array, IntArray
+from noisette.types import NOT_KNOWN, UNVERIFIED, BoolArray, Float64Array, IntArray, Review
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,4 +54,27 @@ class ReviewCounts:
     samples: int
     correct: int
     mislabelled: int
+    unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReview:
+    """A row of the store: its number (later rows have higher ones), the decision, and the number of the one it undoes.
+
+    `undoes` None: a decision like any other. Else the row only takes that one back; its `review` repeats what was said,
+    with who undid it and when.
+    """
+
+    id: int
+    review: Review
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassProgress:
+    """How many samples of a class somebody decided on, and what stands for them; decided = correct + wrong + unsure."""
+
+    decided: int
+    correct: int
+    wrong: int
     unsure: int

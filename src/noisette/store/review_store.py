@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, tuple_
 
-from noisette.store.review_append import append_reviews
+from noisette.store.review_append import add_reviews, append_reviews, undo_decision
 from noisette.store.review_database import ReviewDatabase
-from noisette.store.review_models import DecisionRow
-from noisette.store.review_records import Draw, ResolvedLabels, ReviewCounts
-from noisette.types import CORRECT, MISLABELLED, RANDOM_QUEUES, UNVERIFIED, IntArray, Review
-
-_CHUNK = 200  # rows a statement: SQLite takes at most 999 variables in old builds
+from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow
+from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
+from noisette.store.review_rule import Voice, standing_voices
+from noisette.store.review_standing import CHUNK as _CHUNK
+from noisette.types import RANDOM_QUEUES, UNVERIFIED, IntArray, Review
 
 
 class ReviewStore:
@@ -62,20 +63,116 @@ class ReviewStore:
                 added += append_reviews(session, chunk, from_file=from_file)
         return added
 
-    def reviews(self) -> Iterator[Review]:
-        """Yield every decision in the order it was added."""
-        last = 0
-        while True:
+    def add(self, review: Review) -> int:
+        """Add one decision of a person; it is on disk when this returns. Give the number of its row.
+
+        A decision that is there already (the same `client_id` on the same sample; without one, the same content and
+        time) is not added again, and keeps its number.
+
+        Raises:
+            InvalidInputError: a value is not one of those allowed.
+            WorkspaceError: the database cannot be written to.
+        """
+        return self.add_many([review])[0]
+
+    def add_many(self, reviews: Sequence[Review]) -> list[int]:
+        """Add decisions as `add` does, all in one transaction, and give the numbers of their rows, in their order."""
+        numbers: list[int] = []
+        with self._database.session_scope(write=True) as session:
+            for start in range(0, len(reviews), _CHUNK):
+                numbers += add_reviews(session, list(reviews[start : start + _CHUNK]))
+        return numbers
+
+    def undo(self, decision_id: int, *, reviewer: str, time: datetime) -> int:
+        """Take a decision back by a new row, and give that row's number; neither of the two ever stands.
+
+        What the reviewer had said of the sample before stands again, if he had. Twice is once: the same number again.
+
+        Raises:
+            InvalidInputError: there is no decision of that number, or it is the number of such a row.
+            WorkspaceError: the database cannot be written to.
+        """
+        with self._database.session_scope(write=True) as session:
+            return undo_decision(session, decision_id, reviewer, time)
+
+    def since(self, decision_id: int, limit: int) -> list[StoredReview]:
+        """Give up to `limit` rows with higher numbers than `decision_id`, decisions and undoings, in their order."""
+        query = select(DecisionRow).where(DecisionRow.id > decision_id).order_by(DecisionRow.id).limit(limit)
+        with self._database.session_scope() as session:
+            return [_stored(row) for row in session.scalars(query)]
+
+    def last_id(self) -> int:
+        """Give the number of the last row; 0 where there is none."""
+        with self._database.session_scope() as session:
+            return session.scalar(select(func.max(DecisionRow.id))) or 0
+
+    def standing(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], StoredReview]:
+        """Give the decision that stands for each of some (split, key), where there is one; see `latest`.
+
+        Takes time by the number of keys, not by that of the decisions: it is made for one page.
+        """
+        found: dict[tuple[str, str], StoredReview] = {}
+        names, row = list(dict.fromkeys(keys)), StandingRow
+        with self._database.session_scope() as session:
+            for start in range(0, len(names), _CHUNK):
+                chosen = tuple_(row.split, row.key).in_(names[start : start + _CHUNK])
+                query = select(DecisionRow).join(row, DecisionRow.id == row.decision_id).where(chosen)
+                found |= {(one.split, one.key): _stored(one) for one in session.scalars(query)}
+        return found
+
+    def progress(self) -> dict[int, ClassProgress]:
+        """Count, for each given label that somebody decided on, the samples and what stands for them.
+
+        A table kept in the same transaction as the decisions is read, so it takes time by the number of classes.
+        """
+        row = ProgressRow
+        query = select(row.given_label, row.correct, row.wrong, row.unsure).order_by(row.given_label)
+        with self._database.session_scope() as session:
+            counts = list(session.execute(query))
+        return {given: ClassProgress(sum(parts), *parts) for given, *parts in counts if sum(parts)}
+
+    def disputed(self) -> list[tuple[str, str]]:
+        """Give the (split, key) of the samples on which reviewers disagree, in verdict or in class, the latest last."""
+        row = StandingRow
+        query = select(row.split, row.key).where(row.is_disputed).order_by(row.decision_id)
+        with self._database.session_scope() as session:
+            return [(split, key) for split, key in session.execute(query)]
+
+    def voices(self) -> Iterator[Review]:
+        """Yield the last decision of each reviewer on each sample, those undone left out, a sample after the other."""
+        last: tuple[str, str] | None = None
+        while page := self._samples_after(last):
             with self._database.session_scope() as session:
-                query = select(DecisionRow).where(DecisionRow.id > last).order_by(DecisionRow.id).limit(1000)
-                rows = list(session.scalars(query))
-            if not rows:
-                return
+                name = tuple_(DecisionRow.split, DecisionRow.key)
+                rows = session.scalars(select(DecisionRow).where(name.in_(page)))
+                by_sample: dict[tuple[str, str], list[DecisionRow]] = {one: [] for one in page}
+                for row in rows:
+                    by_sample[row.split, row.key].append(row)
+            for decisions in by_sample.values():
+                records = {row.id: row for row in decisions}
+                yield from (records[voice.id].to_review() for voice in standing_voices([_voice(d) for d in decisions]))
+            last = page[-1]
+
+    def _samples_after(self, last: tuple[str, str] | None) -> list[tuple[str, str]]:
+        row = StandingRow
+        query = select(row.split, row.key).order_by(row.split, row.key).limit(_CHUNK)
+        if last is not None:
+            query = query.where(tuple_(row.split, row.key) > tuple_(*last))
+        with self._database.session_scope() as session:
+            return [(split, key) for split, key in session.execute(query)]
+
+    def reviews(self) -> Iterator[Review]:
+        """Yield every decision in the order it was added, those that were undone later too."""
+        last = 0
+        while rows := self.since(last, 1000):
             last = rows[-1].id
-            yield from (row.to_review() for row in rows)
+            yield from (row.review for row in rows if row.undoes is None)
 
     def latest(self) -> dict[tuple[str, str], Review]:
-        """Give the decision that stands for each (split, key): the last one added, "unsure" included."""
+        """Give the decision that stands for each (split, key), "unsure" included.
+
+        With one reviewer that is his last one that was not undone; several vote, see `review_rule.choose_standing`.
+        """
         with self._database.session_scope() as session:
             rows = session.scalars(_standing()).yield_per(1000)
             return {(row.split, row.key): row.to_review() for row in rows}
@@ -126,14 +223,12 @@ class ReviewStore:
 
     def counts(self) -> ReviewCounts:
         """Count decisions, reviewed samples, and what stands for them."""
-        standing = _standing().subquery()
-        label = standing.c.verification_label
+        progress = self.progress().values()
         with self._database.session_scope() as session:
-            decisions = session.scalar(select(func.count()).select_from(DecisionRow)) or 0
-            by_label: dict[int, int] = {
-                value: count for value, count in session.execute(select(label, func.count()).group_by(label))
-            }
-        correct, wrong, unsure = (by_label.get(value, 0) for value in (CORRECT, MISLABELLED, UNVERIFIED))
+            count = select(func.count()).select_from(DecisionRow).where(DecisionRow.undoes.is_(None))
+            decisions = session.scalar(count) or 0
+        correct, wrong = sum(one.correct for one in progress), sum(one.wrong for one in progress)
+        unsure = sum(one.unsure for one in progress)
         return ReviewCounts(decisions, correct + wrong + unsure, correct, wrong, unsure)
 
     def close(self) -> None:
@@ -150,5 +245,12 @@ class ReviewStore:
 
 
 def _standing() -> Select[DecisionRow]:
-    last = select(func.max(DecisionRow.id)).group_by(DecisionRow.split, DecisionRow.key)
-    return select(DecisionRow).where(DecisionRow.id.in_(last)).order_by(DecisionRow.id)
+    return select(DecisionRow).join(StandingRow, DecisionRow.id == StandingRow.decision_id).order_by(DecisionRow.id)
+
+
+def _stored(row: DecisionRow) -> StoredReview:
+    return StoredReview(row.id, row.to_review(), row.undoes)
+
+
+def _voice(row: DecisionRow) -> Voice:
+    return Voice(row.id, row.given_label, row.verification_label, row.correct_label, row.reviewer, row.undoes)

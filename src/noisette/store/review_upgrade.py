@@ -1,30 +1,43 @@
-"""Bringing the review database of an earlier version to today's schema, a version at a time."""
+"""Bringing the review database of an earlier version, or an empty one, to today's schema, a version at a time."""
 
 from __future__ import annotations
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
+from pathlib import Path
 
-from noisette.store.review_models import SCHEMA_VERSION, AboutRow
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, insert, inspect, select, update
 
-_STATEMENTS = {"1": ("ALTER TABLE decisions ADD COLUMN seconds FLOAT",)}
-"""What leads from each version to the next."""
+from noisette.store.review_models import AboutRow
 
-
-def is_upgradable(version: str | None) -> bool:
-    """Tell whether a database of this version can be brought to today's."""
-    return version in _STATEMENTS
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade_schema(session: Session) -> None:
-    """Apply what is missing; the caller's transaction holds the write lock, so all of it happens or nothing.
+def upgrade_schema(connection: Connection) -> None:
+    """Apply the migrations that are missing; the caller's transaction holds the write lock: all of it or nothing.
 
-    The version is read here, under the lock: another process may have been faster.
+    The version is read here, under the lock: another process may have been faster. Databases of versions 1 and 2 say
+    theirs in `about` alone; it is kept up to date there, so that an earlier noisette names the remedy.
     """
-    row = session.get(AboutRow, "schema_version")
-    while row is not None and row.value in _STATEMENTS:
-        for statement in _STATEMENTS[row.value]:
-            session.execute(text(statement))
-        row.value = str(int(row.value) + 1)
-    session.flush()
-    assert row is None or int(row.value) >= SCHEMA_VERSION
+    scripts = ScriptDirectory(str(_MIGRATIONS))
+    context = MigrationContext.configure(connection)
+    current = _version(connection)
+    missing = list(scripts.iterate_revisions("head", current or "base"))
+    with Operations.context(context):
+        for script in reversed(missing):
+            script.module.upgrade()
+    if not missing:
+        return
+    context.stamp(scripts, "head")
+    newest = missing[0].revision
+    if current is None:
+        connection.execute(insert(AboutRow).values(name="schema_version", value=newest))
+    else:
+        connection.execute(update(AboutRow).where(AboutRow.name == "schema_version").values(value=newest))
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("about"):
+        return None
+    return connection.scalar(select(AboutRow.value).where(AboutRow.name == "schema_version"))

@@ -61,6 +61,11 @@ class Review:
         inclusion_probability: chance in (0, 1] that the draw behind this queue took the sample; None where it is not
             known.
         seconds: how long the decision took, >= 0; None where it is not known.
+        is_bulk: True if it was taken for many samples at once ("the rest is correct").
+        model_quality: the label quality in [0, 1] that the model gave when it was decided; None where there was none.
+        model_suggestion: the class id that the model suggested then, -2 none of the classes; None where there was none.
+        client_id: a token of whoever sends the decision; the same token on the same sample is the same decision, sent
+            again. "" = none: then what was said, and when, tells decisions apart.
     """
 
     key: str
@@ -73,6 +78,10 @@ class Review:
     queue: str = "import"
     inclusion_probability: float | None = None
     seconds: float | None = None
+    is_bulk: bool = False
+    model_quality: float | None = None
+    model_suggestion: int | None = None
+    client_id: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
