@@ -16,7 +16,9 @@ from noisette.verifier.scorer import Arrays
 
 FIRST_STEPS, MORE_STEPS = 30, 12
 LEAST_GAIN = 5e-4
-"""Log-likelihood a row that a turn must gain on labels it has not seen, or the turns end."""
+"""Log-likelihood a row that a round must gain on labels it has not seen."""
+PATIENCE = 2
+"""Rounds in a row without that gain after which it is over."""
 
 
 def fit_noise_channel(
@@ -40,11 +42,11 @@ def fit_noise_channel(
         learns: (N, 5) which models learn from each row, from `learning_rows`; None = all but that of its fold.
         inverse_penalty: `C` of scikit-learn's logistic regression on features of variance 1; None = the one by which
             unseen given labels are likeliest.
-        max_rounds: rounds at most; they end where that likelihood, behind the channel, stops rising.
+        max_rounds: rounds at most; they end where that likelihood, behind the channel, stops rising; 0 = none.
         progress: called as ``progress("classifier", rounds done, max_rounds)``.
 
     Returns:
-        Stages by name: "plain", and "refined" where rounds were taken; each with "weights" (5, K, D), "intercepts"
+        Stages by name: "plain", and "refined" after rounds; each with "weights" (5, K, D), "intercepts"
         (5, K), "channel" (K, K) = P(given | right class), and "right" (N, K), the probabilities of the right classes;
         all float32.
     """
@@ -66,18 +68,21 @@ def _refine(
     max_rounds: int,
     progress: Progress,
 ) -> Float64Array | None:
-    """Take rounds while unseen given labels become likelier; None if the first one does not help."""
-    logs = problem.held_out(solution)
-    best, fit = None, float(logs[np.arange(labels.size), labels].mean())
+    """Take rounds until two in a row have not made unseen given labels likelier, and go back to the best one.
+
+    The first round is never compared with the fit before it: a classifier alone is fitted to predict labels, wrong ones
+    included, so one behind a channel predicts them less well at first even where it judges them better.
+    """
+    best, fit, since = None, -np.inf, 0
     for turn in range(max_rounds):
         progress("classifier", turn, max_rounds)
-        right, _ = right_classes(logs, labels)
+        right, _ = right_classes(problem.held_out(solution), labels)
         solution = problem.solve(right.astype(np.float32), inverse_penalty, MORE_STEPS, solution)
-        logs = problem.held_out(solution)
-        gained = _likelihood(logs, labels) - fit
-        if gained < LEAST_GAIN:
+        found = _likelihood(problem.held_out(solution), labels)
+        if found >= fit + LEAST_GAIN:
+            best, fit, since = solution, found, 0
+        elif (since := since + 1) == PATIENCE:
             break
-        best, fit = solution, fit + gained
     progress("classifier", max_rounds, max_rounds)
     return best
 
