@@ -3,13 +3,14 @@
 import { fillTile, makeTile } from "./tile.js";
 
 const GAP = 10;
-const CAPTION = 24;
+const CAPTION = 24; // the line under a picture, where one is kept free for its label
 const SPARE_ROWS = 3;
 
 export class Board {
   /** `hooks`: `moved(item)`, `nearEnd()`, `clicked(index, event)`; `names`: Map of class id to name. */
   constructor(container, names, showsGiven, hooks) {
     Object.assign(this, { container, names, showsGiven, hooks });
+    container.classList.toggle("captioned", showsGiven);
     this.items = [];
     this.indexOf = new Map();
     this.tiles = new Map();
@@ -19,7 +20,7 @@ export class Board {
     this.columns = 1;
     this.rowHeight = 1;
     this.visible = new Set();
-    this.observer = new IntersectionObserver((entries) => this.notice(entries), { threshold: 0.6 });
+    this.observer = new IntersectionObserver((entries) => this.notice(entries), { threshold: 0.6, rootMargin: "-56px 0px -80px" });
     new ResizeObserver(() => this.layOut()).observe(container);
     addEventListener("scroll", () => this.soon(), { passive: true });
     container.addEventListener("click", (event) => this.click(event));
@@ -60,7 +61,7 @@ export class Board {
     return this.items[this.indexOf.get(id)] ?? null;
   }
 
-  /** Go to a picture; `extends` keeps the other end of the range where it is. */
+  /** Go to a picture; `extend` keeps the other end of the range where it is. */
   goTo(index, { extend = false, focus = true } = {}) {
     if (this.items.length === 0) return;
     this.index = Math.max(0, Math.min(index, this.items.length - 1));
@@ -93,7 +94,7 @@ export class Board {
     if (width === 0) return;
     this.columns = Math.max(2, Math.floor((width + GAP) / (this.wantedSize + GAP)));
     const size = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
-    this.rowHeight = size + CAPTION + GAP;
+    this.rowHeight = size + GAP + (this.showsGiven ? CAPTION : 0);
     this.container.style.setProperty("--columns", this.columns);
     this.container.style.setProperty("--row", `${this.rowHeight - GAP}px`);
     this.render();

@@ -155,7 +155,7 @@ export class Commands {
     if (image.dataset.id !== String(item.id)) image.src = `/image/${item.id}`;
     image.dataset.id = item.id;
     image.alt = `Picture ${this.board.index + 1}, labelled ${this.names.get(item.given_label)}`;
-    byId("zoom-text").textContent = `Labelled ${this.names.get(item.given_label)} · ${stateWords(item, this.names)} · ${count(this.board.index + 1)} of ${count(this.board.items.length)}`;
+    byId("zoom-text").textContent = `Labelled ${this.names.get(item.given_label)} · ${stateWords(item, this.names)} · ${count(this.board.index + 1)} of ${count(this.board.items.length)}${item.suggestion ? ` · ${item.suggestion}` : ""}`;
   }
 
   /** The current picture is another one. */

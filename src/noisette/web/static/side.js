@@ -14,6 +14,10 @@ export class Side {
     this.recent = JSON.parse(remembered(this.memory, "[]")).filter((id) => this.classes.has(id));
     this.cache = new Map();
     this.classId = null;
+    byId("exemplars-edit").addEventListener("click", ({ target }) => {
+      const isOn = document.querySelector(".exemplars").classList.toggle("editing");
+      target.setAttribute("aria-pressed", String(isOn));
+    });
   }
 
   /** Show a class: its name and description now, its exemplars when they come. */

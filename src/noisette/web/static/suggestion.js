@@ -45,6 +45,7 @@ export class SuggestionView {
     item.suggestion = this.shortly(item, found);
     this.line.textContent = this.fully(item, found);
     this.board.render();
+    this.board.scrollToCurrent(); // the line takes room above the buttons
   }
 
   shortly(item, { suggested_label }) {

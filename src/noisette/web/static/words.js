@@ -11,7 +11,7 @@ export const many = (number, word) => `${count(number)} ${word}${number === 1 ? 
 export function percent(share) {
   const value = 100 * share;
   const digits = value > 0 && value < 9.95 ? 1 : 0;
-  return `${value.toFixed(digits)} %`;
+  return `${value.toFixed(digits)}\u00a0%`;
 }
 
 /** "12 % (8.0 % to 17 %)", or what is missing. */
