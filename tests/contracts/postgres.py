@@ -1,7 +1,6 @@
-"""A PostgreSQL server for tests: the one named by $NOISETTE_TEST_POSTGRES, else a temporary one from Debian's package."""
+"""A PostgreSQL server for tests: the one that $NOISETTE_TEST_POSTGRES names, else a temporary one."""
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -41,21 +40,21 @@ def postgres_server() -> Iterator[str]:
     binaries = _binaries()
     assert binaries is not None
     folder = Path(tempfile.mkdtemp(prefix="noisette-pg-"))  # a short path: a socket's name has at most 107 bytes
-    as_user = []
+    as_user: list[str] = []
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
     data, port = folder / "data", _free_port()
     options = f"-k {folder} -p {port} -c listen_addresses='' -c max_connections=50"
-    start = [binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-t", "60", "-o", options, "start"]
+    control = [*as_user, f"{binaries / 'pg_ctl'}", "-D", f"{data}", "-w"]
     try:
-        initdb = [binaries / "initdb", "-D", data, "-U", "noisette", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run([*as_user, *initdb], check=True, capture_output=True, cwd=folder)
-        subprocess.run([*as_user, *start], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+        initdb = [*as_user, f"{binaries / 'initdb'}", "-D", f"{data}", "-U", "noisette", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, cwd=folder)
+        start = [*control, "-l", f"{folder / 'log'}", "-t", "60", "-o", options, "start"]
+        subprocess.run(start, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
         yield f"postgresql+psycopg://noisette@/postgres?host={folder}&port={port}"
     finally:
-        stop = [binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"]
-        subprocess.run([*as_user, *stop], check=False, capture_output=True, cwd=folder)
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -83,6 +82,8 @@ def _binaries() -> Path | None:
 
 
 def _has_user(name: str) -> bool:
+    import pwd  # not on Windows
+
     try:
         pwd.getpwnam(name)
     except KeyError:

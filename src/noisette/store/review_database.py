@@ -96,9 +96,17 @@ class ReviewDatabase:
 def _as_url(url_or_path: str | Path) -> URL:
     if isinstance(url_or_path, str) and "://" in url_or_path:
         try:
-            return make_url(url_or_path)
+            url = make_url(url_or_path)
         except ArgumentError as error:
             raise WorkspaceError(f"{url_or_path!r} is no database URL ({error})") from error
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() not in ("sqlite", "postgresql"):
+            raise WorkspaceError(
+                f"the database must be SQLite or PostgreSQL, got {url.render_as_string(True)}; name it as "
+                f"postgresql+psycopg://USER@HOST/DATABASE"
+            )
+        return url
     path = Path(url_or_path)
     if path.is_dir():
         raise DataFileError(path, "is a folder; name the database file, such as reviews.sqlite")
