@@ -18,6 +18,7 @@ from noisette.cli.init import init
 from noisette.cli.labels import labels
 from noisette.cli.plan import plan
 from noisette.cli.report import report
+from noisette.cli.review import review
 from noisette.cli.run import run
 from noisette.cli.score import score
 from noisette.cli.status import status
@@ -31,7 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for function in (demo, init, embed, detect, plan, evaluate, run, report, status, export, score, convert, references):
+_STEPS = (demo, init, embed, detect, plan, review, evaluate, run, report, status, export, score, convert, references)
+for function in _STEPS:
     app.command()(function)
 app.add_typer(labels, name="labels")
 

@@ -1,0 +1,1 @@
+"""The review page: an HTTP server over one workspace. Needs the extra `noisette[web]`."""

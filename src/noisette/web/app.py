@@ -1,0 +1,197 @@
+"""The application: every address of the page, and how errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from noisette.errors import InvalidInputError, NoisetteError
+from noisette.pipeline.review import Decision, ReviewSession
+from noisette.pipeline.review_queues import QueueName
+from noisette.pipeline.review_refit import Refit
+from noisette.pipeline.review_thumbnails import DEFAULT_BUDGET
+from noisette.web.bodies import MAX_BULK, BulkBody, DecisionBody, ExemplarBody, UndoBody
+from noisette.web.guard import Guard, GuardSettings
+from noisette.web.pages import HERE, class_page, message_page, overview_page, queue_page
+from noisette.web.pictures import Pictures
+
+MAX_NAME = 200
+_LARGEST = 2**31 - 1
+_Id = Annotated[int, Path(ge=0, le=_LARGEST)]
+_QueryId = Annotated[int, Query(ge=0, le=_LARGEST)]
+Json = dict[str, Any]
+
+
+def make_app(
+    session: ReviewSession, guard: GuardSettings | None = None, *, thumbnail_bytes: int = DEFAULT_BUDGET
+) -> FastAPI:
+    """Make the application over a workspace; it closes the session when it ends.
+
+    Args:
+        session: the workspace under review.
+        guard: who may ask; None: loopback, no token.
+        thumbnail_bytes: what thumbnails may take on disk.
+    """
+    refit = Refit(session.workspace, lambda: session.scores, session.load_scores)
+    pictures = Pictures(session, thumbnail_bytes)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        refit.stop()
+        pictures.close()
+        session.close()
+
+    app = FastAPI(title="noisette review", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(Guard, settings=guard or GuardSettings())
+    _add_pages(app, session)
+    _add_reads(app, session, pictures)
+    _add_writes(app, session)
+    _add_refit(app, refit)
+    _add_errors(app)
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    return app
+
+
+def _add_pages(app: FastAPI, session: ReviewSession) -> None:
+    @app.get("/", response_class=HTMLResponse)
+    def overview() -> str:
+        return overview_page(session)
+
+    @app.get("/classes/{class_id}", response_class=HTMLResponse)
+    def one_class(class_id: _Id) -> str:
+        return class_page(session, session.check_class(class_id))
+
+    @app.get("/queues/{queue}", response_class=HTMLResponse)
+    def one_queue(queue: str) -> str:
+        return queue_page(session, queue)
+
+
+def _add_reads(app: FastAPI, session: ReviewSession, pictures: Pictures) -> None:
+    @app.get("/api/overview")
+    def overview(request: Request) -> Json:
+        return session.overview(reviewer_of(request, session.reviewer))
+
+    @app.get("/api/grid")
+    def grid(
+        class_id: _QueryId | None = None,
+        queue: QueueName = "class",
+        cursor: Annotated[str, Query(max_length=40)] = "",
+        limit: Annotated[int, Query(ge=1, le=MAX_BULK)] = 60,
+        only: Annotated[str, Query(pattern="^(open|all)$")] = "all",
+    ) -> Json:
+        chosen = None if class_id is None else session.check_class(class_id)
+        return session.grid(queue, chosen, cursor, limit, only_open=only == "open")
+
+    @app.get("/api/exemplars")
+    def exemplars(class_id: _QueryId) -> Json:
+        return {"items": session.exemplars(session.check_class(class_id))}
+
+    @app.get("/api/suggestion")
+    def suggestion(id: _QueryId) -> Json:
+        return session.suggestion(session.check_sample(id))
+
+    @app.get("/api/changes")
+    def changes(since: Annotated[int, Query(ge=-1, lt=2**62)], class_id: _QueryId | None = None) -> Json:
+        return session.changes(since, None if class_id is None else session.check_class(class_id))
+
+    @app.get("/thumb/{sample_id}", response_class=Response)
+    async def thumbnail(sample_id: _Id, request: Request) -> Response:
+        return await pictures.answer(session.check_sample(sample_id), request, is_thumbnail=True)
+
+    @app.get("/image/{sample_id}", response_class=Response)
+    async def image(sample_id: _Id, request: Request) -> Response:
+        return await pictures.answer(session.check_sample(sample_id), request, is_thumbnail=False)
+
+
+def _add_writes(app: FastAPI, session: ReviewSession) -> None:
+    @app.post("/api/decisions")
+    def decide(body: DecisionBody, request: Request) -> Json:
+        row = session.check_sample(body.sample_id)
+        said = Decision(body.client_id, (row,), body.verdict, body.queue, body.correct_label, body.seconds)
+        [number] = session.decide(said, reviewer_of(request, session.reviewer))
+        return {"decision_id": number, "progress": session.progress(int(session.samples.given[row]))}
+
+    @app.post("/api/decisions/bulk")
+    def decide_many(body: BulkBody, request: Request) -> Json:
+        rows = tuple(session.check_sample(row) for row in body.sample_ids)
+        said = Decision(body.client_id, rows, body.verdict, body.queue, is_bulk=True)
+        numbers = session.decide(said, reviewer_of(request, session.reviewer))
+        return {"decision_ids": numbers, "progress": session.progress(int(session.samples.given[rows[0]]))}
+
+    @app.post("/api/undo")
+    def undo(body: UndoBody, request: Request) -> Json:
+        number, item = session.undo(body.decision_id, reviewer_of(request, session.reviewer))
+        return {"decision_id": number, "sample": item, "progress": session.progress(item["given_label"])}
+
+    @app.post("/api/exemplars")
+    def choose_exemplar(body: ExemplarBody) -> Json:
+        class_id, row = session.check_class(body.class_id), session.check_sample(body.sample_id)
+        session.choose_exemplar(class_id, row, body.action)
+        return {"items": session.exemplars(class_id)}
+
+
+def _add_refit(app: FastAPI, refit: Refit) -> None:
+    @app.post("/api/refit", status_code=202)
+    def start() -> Json:
+        if not refit.start():
+            raise HTTPException(409, "a refit is running already")
+        return refit.status()
+
+    @app.get("/api/refit")
+    def status() -> Json:
+        return refit.status()
+
+
+def reviewer_of(request: Request, default: str) -> str:
+    """Give who decides: the header ``X-Noisette-Reviewer`` (percent-encoded UTF-8), else the server's reviewer.
+
+    Raises:
+        InvalidInputError: the name is too long, or has characters that cannot be printed.
+    """
+    name = unquote(request.headers.get("x-noisette-reviewer", ""), errors="replace").strip()
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidInputError(f"the reviewer's name must have at most {MAX_NAME} printable characters")
+    return name or default
+
+
+def _add_errors(app: FastAPI) -> None:
+    def answer(request: Request, status: int, words: str) -> Response:
+        path = request.url.path
+        is_page = not path.startswith(("/api/", "/thumb/", "/image/", "/static/"))
+        if is_page and "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(message_page(status, words), status)
+        return JSONResponse({"error": words}, status)
+
+    @app.exception_handler(HTTPException)
+    def on_http(request: Request, error: HTTPException) -> Response:
+        return answer(request, error.status_code, str(error.detail or HTTPStatus(error.status_code).phrase))
+
+    @app.exception_handler(RequestValidationError)
+    def on_validation(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        return answer(request, 400, f"`{place or 'body'}`: {first['msg']}")
+
+    @app.exception_handler(LookupError)
+    def on_lookup(request: Request, error: LookupError) -> Response:
+        if isinstance(error, KeyError | IndexError):
+            return answer(request, 500, "the server failed; its output says why")
+        return answer(request, 404, str(error))
+
+    @app.exception_handler(InvalidInputError)
+    def on_input(request: Request, error: InvalidInputError) -> Response:
+        return answer(request, 400, str(error))
+
+    @app.exception_handler(NoisetteError)
+    def on_own(request: Request, error: NoisetteError) -> Response:
+        return answer(request, 503, str(error))
