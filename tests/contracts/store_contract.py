@@ -403,6 +403,24 @@ class StoreContract:
         found = sorted(store.voices(), key=lambda one: one.key)
         assert found == [decisions[3], decisions[0], *many]
 
+    @pytest.mark.parametrize("batch_size", [1, 2, 100])
+    def test_all_that_stands_comes_in_batches(self, store: ReviewStore, batch_size: int) -> None:
+        decisions = [
+            said("b", 1, "ann"),
+            said("a", 1, "ann"),
+            said("a", 0, "bob", correct_label=5),
+            said("c", 0, "ann"),
+        ]
+        numbers = store.add_many([*decisions, said("a", -1, "ann", split="val", given_label=0)])
+        store.undo(numbers[3], reviewer="ann", time=NOW)
+        batches = list(store.iter_standing(batch_size))
+        assert all(0 < len(batch) <= batch_size for batch in batches)
+        assert [row for batch in batches for row in batch] == [
+            (numbers[2], "train", "a", 3, 0, 5),
+            (numbers[0], "train", "b", 3, 1, -1),
+            (numbers[4], "val", "a", 0, -1, -1),
+        ]
+
     # -- progress -----------------------------------------------------------------------------------------------------
 
     def test_progress_counts_samples_by_what_stands(self, store: ReviewStore) -> None:
@@ -443,6 +461,21 @@ class StoreContract:
         rebuild_standing(connection)
         connection.commit()
         assert (store.latest(), store.progress(), store.disputed()) == kept
+
+    # -- moving to another database -----------------------------------------------------------------------------------
+
+    def test_all_rows_move_into_an_empty_store(self, store: ReviewStore, tmp_path: Path) -> None:
+        with ReviewStore(tmp_path / "old.sqlite") as old:
+            old.append([review(f"k{i}") for i in range(1500)], from_file=True)
+            token = old.add(said("k7", 0, "ann", client_id="t", model_quality=0.5))
+            old.undo(old.add(said("k8", 0, "ann")), reviewer="bob", time=NOW)
+            assert store.copy_from(old) == 1503
+            assert store.since(0, 2000) == old.since(0, 2000)
+            assert (store.latest(), store.progress()) == (old.latest(), old.progress())
+            assert store.copy_from(old) == 0, "it is not empty any more"
+        assert store.add(said("k7", 1, "ann", client_id="t")) == token
+        assert store.append([review("k9")], from_file=True) == 0
+        assert store.add(said("new", 1, "ann")) > 1503
 
     # -- nothing is lost ----------------------------------------------------------------------------------------------
 

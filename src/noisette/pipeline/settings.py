@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,13 @@ class InputSettings:
     on_error: str = "skip"
     max_bad: float = 0.01
     features: str = "imported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """Where the decisions are: `database` "" means reviews.sqlite in the workspace, else a URL (without password)."""
+
+    database: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +130,7 @@ class Settings:
 
     project: ProjectSettings = field(default_factory=ProjectSettings)
     input: InputSettings = field(default_factory=InputSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     images: ImageSettings = field(default_factory=ImageSettings)
     embed: EmbedSettings = field(default_factory=EmbedSettings)
     references: ReferenceSettings = field(default_factory=ReferenceSettings)
@@ -202,6 +211,12 @@ def _check(name: str, value: Any) -> None:
     if name in _RANGES and not low <= value <= high:
         wanted = f"at least {low}" if high == math.inf else f"between {low} and {high}"
         raise InvalidInputError(f"`{name}` must be {wanted}, got {value!r}")
+    if name == "store.database" and value and "://" not in value:
+        raise InvalidInputError(
+            f"`{name}` must be a URL such as postgresql+psycopg://USER@HOST/DATABASE, got {value!r}"
+        )
+    if name == "store.database" and re.search("://[^/@]*:[^/@]+@", value):
+        raise InvalidInputError(f"`{name}` must not hold a password; put the whole URL into $NOISETTE_DATABASE instead")
     if name == "detect.goal":
         parse_goal(value)
     if name == "detect.candidates" and not value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from noisette.store import ReviewStore
 
 SETTINGS_FILE = "noisette.toml"
 ENVIRONMENT_VARIABLE = "NOISETTE_WORKSPACE"
+DATABASE_VARIABLE = "NOISETTE_DATABASE"
 _UNFINISHED = "unfinished.txt"
 EMBEDDED = "embedded"
 """Name of the feature table that `embed` makes."""
@@ -22,10 +23,15 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Names and places of everything in a workspace; opening one reads nothing but its settings."""
+    """Names and places of everything in a workspace; opening one reads nothing but its settings.
+
+    `database_url`, where it is not empty, goes before every other way to say where the decisions are; it may hold a
+    password, and is never written anywhere.
+    """
 
     root: Path
     settings: Settings
+    database_url: str = field(default="", repr=False)
 
     @property
     def classes(self) -> Path:
@@ -113,12 +119,23 @@ class Workspace:
         """The report page."""
         return self.root / "report" / "index.html"
 
+    @property
+    def database(self) -> str:
+        """URL of the database of decisions; "" for reviews.sqlite in the workspace.
+
+        By `--database`, else $NOISETTE_DATABASE (the place for a password), else `noisette.toml`.
+        """
+        return self.database_url or os.environ.get(DATABASE_VARIABLE, "") or self.settings.store.database
+
     def reviews(self) -> ReviewStore:
         """Open the review store, the only home of verification labels.
 
         Raises:
-            WorkspaceError: the workspace is finished, and its store is gone: to go on without would look like success.
+            WorkspaceError: the workspace is finished, and its store is gone: to go on without would look like success;
+                or the database that it names cannot be used.
         """
+        if self.database:
+            return ReviewStore(self.database)
         path = self.root / "reviews.sqlite"
         if (self.root / SETTINGS_FILE).exists() and not path.exists():
             raise WorkspaceError(
@@ -181,7 +198,7 @@ def with_settings(workspace: Workspace, **sections: dict[str, Any]) -> Workspace
     """
     settings = workspace.settings.with_options(**sections)
     check_settings(workspace.root / SETTINGS_FILE, settings)
-    return Workspace(workspace.root, settings)
+    return replace(workspace, settings=settings)
 
 
 def keep_settings(workspace: Workspace) -> None:

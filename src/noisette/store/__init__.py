@@ -5,6 +5,7 @@ from noisette.store.manifest import StoredType, TableManifest, TablePart, has_ma
 from noisette.store.neighbor_table import NeighborRows, NeighborTable, write_neighbors
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
+from noisette.store.review_database import without_password
 from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_store import ReviewStore
 from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
@@ -39,6 +40,7 @@ __all__ = [
     "read_table",
     "read_table_metadata",
     "unfinished_metadata",
+    "without_password",
     "write_about",
     "write_feature_table",
     "write_neighbors",

@@ -93,6 +93,26 @@ class ReviewDatabase:
         return WorkspaceError(f"the review database {self.name} cannot be used ({reason})")
 
 
+def without_password(url: str) -> str:
+    """Give a database URL as it may be written down: without its password.
+
+    Raises:
+        WorkspaceError: it is no URL of a database that can be used.
+
+    Example:
+        >>> without_password("postgresql://ann:secret@host/labels")
+        'postgresql+psycopg://ann@host/labels'
+    """
+    if "://" not in url:
+        raise WorkspaceError(
+            f"{url!r} is no database URL; name it as postgresql+psycopg://USER@HOST/DATABASE or sqlite:////PATH"
+        )
+    parsed = _as_url(url)
+    query = {name: value for name, value in parsed.query.items() if name != "password"}
+    bare = URL.create(parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, query)
+    return bare.render_as_string(hide_password=False)
+
+
 def _as_url(url_or_path: str | Path) -> URL:
     if isinstance(url_or_path, str) and "://" in url_or_path:
         try:

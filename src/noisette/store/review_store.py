@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import Select, func, select, tuple_
 
 from noisette.store.review_append import add_reviews, append_reviews, undo_decision
+from noisette.store.review_copy import copy_decisions
 from noisette.store.review_database import ReviewDatabase
 from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow
 from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
@@ -120,6 +121,24 @@ class ReviewStore:
                 found |= {(one.split, one.key): _stored(one) for one in session.scalars(query)}
         return found
 
+    def iter_standing(self, batch_size: int = 10_000) -> Iterator[list[tuple[int, str, str, int, int, int]]]:
+        """Yield, in batches, what stands for every sample that somebody decided on, as plain numbers and words.
+
+        Each is (number of the decision, split, key, given label, verification label, correct label), in the order of
+        split and key. What is decided meanwhile may or may not be in it: ask for `last_id` before, `since` it after.
+        """
+        d, s, last = DecisionRow, StandingRow, None
+        columns = d.id, s.split, s.key, d.given_label, d.verification_label, d.correct_label
+        query = select(*columns).join(s, d.id == s.decision_id).order_by(s.split, s.key).limit(batch_size)
+        while True:
+            page = query if last is None else query.where(tuple_(s.split, s.key) > tuple_(*last))
+            with self._database.session_scope() as session:
+                rows = [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in session.execute(page)]
+            if not rows:
+                return
+            last = rows[-1][1:3]
+            yield rows
+
     def progress(self) -> dict[int, ClassProgress]:
         """Count, for each given label that somebody decided on, the samples and what stands for them.
 
@@ -161,6 +180,20 @@ class ReviewStore:
         with self._database.session_scope() as session:
             return [(split, key) for split, key in session.execute(query)]
 
+    def copy_from(self, source: ReviewStore) -> int:
+        """Append every row of another store, undoings too, if there is none here yet; give their number.
+
+        Raises:
+            WorkspaceError: one of the two databases cannot be used; nothing is added.
+        """
+        with source._database.session_scope() as theirs, self._database.session_scope(write=True) as ours:
+            return copy_decisions(theirs, ours)
+
+    @property
+    def name(self) -> str:
+        """What people call the database: its path, or its URL without the password."""
+        return self._database.name
+
     def reviews(self) -> Iterator[Review]:
         """Yield every decision in the order it was added, those that were undone later too."""
         last = 0
@@ -179,21 +212,21 @@ class ReviewStore:
 
     def resolve(self, splits: Sequence[str], keys: Sequence[str], given_labels: IntArray) -> ResolvedLabels:
         """Give the labels that stand for N samples, aligned to them; see `ResolvedLabels`."""
-        standing, draws = self.latest(), self.draws()
-        found = ResolvedLabels.none_of(len(keys))
+        draws, found = self.draws(), ResolvedLabels.none_of(len(keys))
+        row_of: dict[tuple[str, str], list[int]] = {}
         for row, name in enumerate(zip(splits, keys, strict=True)):
-            review = standing.get(name)
-            if review is None:
-                continue
-            found.changed[row] = review.given_label != given_labels[row]
-            if found.changed[row]:
-                continue
-            found.verification_labels[row], found.correct_labels[row] = review.verification_label, review.correct_label
-            found.is_unsure[row] = review.verification_label == UNVERIFIED
-            draw = draws.get((*name, review.given_label))
-            if draw is not None and not found.is_unsure[row]:
-                found.inclusion_probabilities[row] = draw.inclusion_probability
-                found.is_audit[row] = draw.queue in RANDOM_QUEUES
+            row_of.setdefault(name, []).append(row)
+        for _, split, key, given, verdict, correct in chain.from_iterable(self.iter_standing()):
+            draw = None if verdict == UNVERIFIED else draws.get((split, key, given))
+            for row in row_of.get((split, key), ()):
+                found.changed[row] = given != given_labels[row]
+                if found.changed[row]:
+                    continue
+                found.verification_labels[row], found.correct_labels[row] = verdict, correct
+                found.is_unsure[row] = verdict == UNVERIFIED
+                if draw is not None:
+                    found.inclusion_probabilities[row] = draw.inclusion_probability
+                    found.is_audit[row] = draw.queue in RANDOM_QUEUES
         return found
 
     def draws(self) -> dict[tuple[str, str, int], Draw]:

@@ -1,0 +1,112 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from noisette.errors import DataFileError, WorkspaceError
+from noisette.pipeline.database import use_database
+from noisette.pipeline.settings import Settings, read_settings
+from noisette.pipeline.workspace import (
+    DATABASE_VARIABLE,
+    Workspace,
+    create_workspace,
+    finish_workspace,
+    open_workspace,
+)
+from noisette.types import Review
+from tests.contracts.postgres import missing_postgres, postgres_database, postgres_server
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    workspace = create_workspace(tmp_path / "w", Settings(), ("a", "b"))
+    decide(workspace, "x")
+    finish_workspace(workspace)
+    return open_workspace(workspace.root)
+
+
+def decide(workspace: Workspace, key: str) -> None:
+    with workspace.reviews() as store:
+        store.add(Review(key=key, given_label=0, verification_label=1, time=datetime.now(UTC)))
+
+
+def keys(workspace: Workspace) -> list[str]:
+    with workspace.reviews() as store:
+        return [one.key for one in store.reviews()]
+
+
+def test_the_file_in_the_workspace_unless_something_else_is_named(small: Workspace) -> None:
+    assert use_database(small, None) == (small, None)
+    assert keys(small) == ["x"]
+    assert small.database == ""
+
+
+def test_decisions_move_along_and_stay_where_they_were(small: Workspace, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    moved, move = use_database(small, url)
+    assert move is not None
+    assert (move.copied, move.name) == (1, str(tmp_path / "team.sqlite"))
+    decide(moved, "y")
+    assert keys(moved) == keys(open_workspace(small.root)) == ["x", "y"]
+    assert keys(small) == ["x"], "the file itself"
+    assert use_database(open_workspace(small.root), url)[1] is None
+
+
+def test_a_database_with_decisions_is_taken_as_it_is(small: Workspace, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    decide(replace(small, database_url=url), "z")
+    moved, move = use_database(small, url)
+    assert move is not None
+    assert move.copied == 0
+    assert keys(moved) == ["z"]
+
+
+def test_the_environment_goes_before_the_settings(
+    small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_database(small, f"sqlite:///{tmp_path / 'team.sqlite'}")
+    monkeypatch.setenv(DATABASE_VARIABLE, f"sqlite:///{tmp_path / 'other.sqlite'}")
+    decide(open_workspace(small.root), "z")
+    assert keys(open_workspace(small.root)) == ["z"]
+
+
+def test_a_database_that_cannot_be_used_changes_nothing(small: Workspace) -> None:
+    before = (small.root / "noisette.toml").read_bytes()
+    with pytest.raises(WorkspaceError, match="is no database URL; name it as postgresql"):
+        use_database(small, "team.sqlite")
+    with pytest.raises(WorkspaceError, match="the database must be SQLite or PostgreSQL, got mysql://"):
+        use_database(small, "mysql://ann:secret@host/labels")
+    with pytest.raises(WorkspaceError, match="cannot be used"):
+        use_database(small, "sqlite:////no/such/folder/x.sqlite")
+    assert (small.root / "noisette.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("postgresql+psycopg://ann:secret@host/x", r"`store\.database` must not hold a password"),
+        ("team.sqlite", r"`store\.database` must be a URL such as"),
+    ],
+)
+def test_settings_hold_a_url_without_a_password(small: Workspace, value: str, message: str) -> None:
+    path = small.root / "noisette.toml"
+    path.write_text(f'[store]\ndatabase = "{value}"\n', encoding="utf-8")
+    with pytest.raises(DataFileError, match=message):
+        read_settings(path)
+
+
+@pytest.mark.skipif(missing_postgres() is not None, reason=str(missing_postgres()))
+def test_a_password_is_written_nowhere(small: Workspace) -> None:
+    with postgres_server() as server, postgres_database(server) as url:
+        with_password = url.replace("noisette@", "noisette:secret@", 1)
+        moved, move = use_database(small, with_password)
+        assert move is not None
+        assert move.copied == 1
+        assert "secret" not in f"{move} {moved}"
+        written = (small.root / "noisette.toml").read_text(encoding="utf-8")
+        assert "secret" not in written
+        assert "postgresql+psycopg://noisette@" in written
+        decide(moved, "y")
+        assert keys(open_workspace(small.root)) == ["x", "y"]
