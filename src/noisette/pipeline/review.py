@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from noisette.pipeline.review_exemplars import Action, Exemplars
 from noisette.pipeline.review_queues import QueueName, ReviewQueues
 from noisette.pipeline.review_samples import ReviewSamples
 from noisette.pipeline.review_scores import ReviewScores, load_review_scores
+from noisette.pipeline.review_writer import DecisionWriter
 from noisette.pipeline.workspace import Workspace
 from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, NOT_KNOWN, UNVERIFIED, Review
 
@@ -26,6 +26,8 @@ QUEUE_LABELS: dict[QueueName, str] = {
     "disagreement": "Disagreements",
 }
 MAX_CHANGES = 500
+MAX_AGE = 0.25
+"""Seconds after which a page asks the store what others have decided; own decisions show at once."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class ReviewSession:
         self._board = ReviewBoard(self.samples, self._store)
         self._audit = AuditDraws(workspace, self.samples, self._board)
         self._exemplars = Exemplars(workspace, self.samples, self._board)
-        self._writing = threading.Lock()
+        self._writer = DecisionWriter(self._store, self._board.refresh)
         self.load_scores()
 
     def load_scores(self) -> None:
@@ -116,7 +118,7 @@ class ReviewSession:
 
     def overview(self, reviewer: str) -> dict[str, Any]:
         """Give all classes with what is decided, and the queues."""
-        self._board.refresh()
+        self._board.refresh(MAX_AGE)
         names = self.class_names
         classes = [
             {"name": names[i], "description": self.descriptions.get(names[i], "")} | self._board.of_class(i)
@@ -142,7 +144,7 @@ class ReviewSession:
         Raises:
             InvalidInputError: see `ReviewQueues.page`.
         """
-        self._board.refresh()
+        self._board.refresh(MAX_AGE)
         # Where reviewers disagree there is always a decision.
         page = self._queues.page(queue, class_id, cursor, limit, only_open=only_open and queue != "disagreement")
         items = [self.item(row) for row in page.rows]
@@ -192,9 +194,7 @@ class ReviewSession:
         copies = [copy for row in decision.rows for copy in self.samples.copies_of(row)]
         extra = [row for row in dict.fromkeys(copies) if row not in decision.rows]
         reviews += [self._review(decision, row, reviewer, now, is_copy=True) for row in extra]
-        with self._writing:  # SQLite lets writers wait by sleeping; a lock wakes them at once
-            numbers = self._store.add_many(reviews)
-        self._board.refresh()
+        numbers = self._writer.add(reviews)
         return numbers[: len(decision.rows)]
 
     def undo(self, decision_id: int, reviewer: str) -> tuple[int, dict[str, Any]]:
@@ -212,7 +212,7 @@ class ReviewSession:
         if row is None:
             raise LookupError(f"decision {decision_id} is about no sample of this workspace")
         now = datetime.now(UTC)
-        with self._writing:
+        with self._writer.writing:
             names = [self.samples.name(copy) for copy in self.samples.copies_of(row) if copy != row]
             also = [
                 one.id
@@ -227,7 +227,7 @@ class ReviewSession:
 
     def changes(self, since: int, class_id: int | None) -> dict[str, Any]:
         """Give the tiles that anybody changed after a row of the store; since < 0: none, but where to begin."""
-        self._board.refresh()
+        self._board.refresh(MAX_AGE)
         found = self._store.since(since, MAX_CHANGES) if since >= 0 else []
         names = dict.fromkeys((one.review.split, one.review.key) for one in found)
         rows = [row for row in map(self.samples.row_of, names) if row is not None]

@@ -6,7 +6,9 @@ servers and `noisette labels import` have added.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +45,7 @@ class ReviewBoard:
         self.counts[:, OPEN] = samples.class_sizes
         # Of samples drawn at random: how many, of which wrong, sum of weights, of those wrong, of squared weights.
         self._audit = np.zeros((classes, 5))
-        self.last = 0
+        self.last, self._read_at = 0, -math.inf
         self._disputed: list[int] | None = None
         self._load()
 
@@ -52,14 +54,16 @@ class ReviewBoard:
         found: BoolArray = self.state != OPEN
         return found
 
-    def refresh(self) -> list[int]:
-        """Read what is new in the store; give the rows that it is about."""
-        changed: list[int] = []
+    def refresh(self, max_age: float = 0.0) -> None:
+        """Read what is new in the store, unless that was done in the last `max_age` seconds."""
         with self._lock:
-            while found := self._store.since(self.last, _ROWS_AT_ONCE):
-                changed += self._apply(found)
+            if time.monotonic() - self._read_at < max_age:
+                return
+            self._read_at, found = time.monotonic(), self._store.since(self.last, _ROWS_AT_ONCE)
+            while found:
+                self._apply(found)
                 self.last = found[-1].id
-        return changed
+                found = self._store.since(self.last, _ROWS_AT_ONCE) if len(found) == _ROWS_AT_ONCE else []
 
     def disputed(self) -> list[int]:
         """Give the rows on which reviewers disagree, the latest last."""
@@ -95,7 +99,7 @@ class ReviewBoard:
                 if row is not None and given == self._samples.given[row]:
                     self._set(row, _state(verdict, correct), correct, number)
 
-    def _apply(self, found: Sequence[StoredReview]) -> list[int]:
+    def _apply(self, found: Sequence[StoredReview]) -> None:
         rows: dict[int, tuple[str, str]] = {}
         for one in found:
             name = (one.review.split, one.review.key)
@@ -110,7 +114,6 @@ class ReviewBoard:
         standing = self._store.standing(list(rows.values()))
         for row, name in rows.items():
             self._stand(row, standing.get(name))
-        return list(rows)
 
     def _stand(self, row: int, stored: StoredReview | None) -> None:
         if stored is None or stored.review.given_label != self._samples.given[row]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisette.scores.intervals import normal_quantile, wilson_interval, wilson_of_share
+from noisette.scores.intervals import normal_quantile, wilson_of_share
 
-_LEVEL = 0.95
+_Z = normal_quantile(0.95)
 Share = dict[str, float]
 
 
@@ -25,8 +25,10 @@ def class_error(verdicts: tuple[int, int], size: int, audit: tuple[int, int]) ->
         value, low, high in [0, 1] (95 %, Wilson); None where nothing was drawn at random and the bounds leave a gap.
     """
     drawn, wrong = audit
-    low, high = wilson_interval(wrong, drawn, level=_LEVEL)
-    return _within(verdicts, size, wrong / drawn if drawn else None, float(low), float(high))
+    if drawn == 0:
+        return _within(verdicts, size, None, 0.0, 1.0)
+    low, high = wilson_of_share(np.array(wrong / drawn), np.array(float(drawn)), _Z)
+    return _within(verdicts, size, wrong / drawn, float(low), float(high))
 
 
 def total_error(verdicts: tuple[int, int], size: int, weights: np.ndarray) -> Share | None:
@@ -44,7 +46,7 @@ def total_error(verdicts: tuple[int, int], size: int, weights: np.ndarray) -> Sh
     if total <= 0 or squares <= 0:
         return _within(verdicts, size, None, 0.0, 1.0)
     share = min(1.0, wrong / total)
-    low, high = wilson_of_share(np.array(share), np.array(total**2 / squares), normal_quantile(_LEVEL))
+    low, high = wilson_of_share(np.array(share), np.array(total**2 / squares), _Z)
     return _within(verdicts, size, share, float(low), float(high))
 
 
