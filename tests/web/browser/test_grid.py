@@ -1,0 +1,237 @@
+import json
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.web.browser.conftest import open_class, presses, serving, until
+from tests.web.browser.fake_server import FakeData, make_app
+
+
+def _states(data: FakeData, label: int) -> dict[int, tuple[str, int | None]]:
+    rows = [data.item(int(row)) for row in np.flatnonzero(data.given == label)]
+    return {row["id"]: (row["state"], row["correct_label"]) for row in rows if row["state"] != "open"}
+
+
+def test_each_key_makes_its_decision(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 3)
+    first = np.flatnonzero(data.given == 3)[:6].tolist()
+    presses(page, "y", "n", "x", "u", "8", "3")
+    until(lambda: len(data.decisions) == 6, page, "six decisions")
+    found = [_states(data, 3)[row] for row in first]
+    assert found == [
+        ("correct", None),
+        ("wrong", None),
+        ("none", None),
+        ("unsure", None),
+        ("wrong", 8),
+        ("correct", None),
+    ]
+    expect(page.locator("#progress-text")).to_have_text("6 of 179 pictures checked, 3 wrong")
+
+
+def test_the_right_class_is_found_by_typing(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 3)
+    presses(page, "/")
+    page.keyboard.type("SE")
+    expect(page.locator("#choose-list [aria-selected=true]")).to_have_text("seven")
+    presses(page, "Enter")
+    until(lambda: len(data.decisions) == 1, page, "a decision")
+    assert data.decisions[0].verdict == "wrong"
+    assert data.decisions[0].correct_label == 7
+    expect(page.locator(".tile .caption").first).to_have_text("→ seven")
+
+
+def test_a_range_is_decided_together_and_undone_together(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 1)
+    presses(page, "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowDown", "n")
+    until(lambda: len(data.decisions) > 0, page, "the range")
+    number = len(data.decisions)
+    assert number == 3 + int(
+        page.evaluate("getComputedStyle(document.getElementById('tiles')).gridTemplateColumns.split(' ').length")
+    )
+    assert len({decision.client_id for decision in data.decisions}) == 1
+    presses(page, "Control+z")
+    until(lambda: len(data.undone) == number, page, "the undo")
+    assert _states(data, 1) == {}
+    expect(page.locator(".tile[data-state=wrong]")).to_have_count(0)
+
+
+def test_rest_is_correct_names_the_number_and_takes_only_what_was_on_screen(
+    page: Page, address: str, data: FakeData
+) -> None:
+    open_class(page, address, 2)
+    loaded = "[...document.querySelectorAll('.tile img')].every((image) => image.complete)"
+    until(lambda: bool(page.evaluate(loaded)), page, "the pictures")
+    presses(page, "n")
+    page.wait_for_timeout(200)
+    presses(page, "r")
+    words = page.locator("#confirm-text")
+    expect(words).to_contain_text("open pictures that you have had on screen")
+    number = int(words.locator("b").inner_text().split()[0])
+    presses(page, "Escape")
+    assert len(data.decisions) <= 1
+    presses(page, "r", "Enter")
+    until(lambda: len(data.decisions) == 1 + number, page, "the rest")
+    on_screen = page.evaluate(
+        "[...document.querySelectorAll('.tile')].filter((t) => t.getBoundingClientRect().top < innerHeight).length"
+    )
+    assert 5 < number < on_screen <= 60
+    assert {decision.verdict for decision in data.decisions[1:]} == {"correct"}
+
+
+def test_the_suggestion_is_hidden_until_asked_for_and_can_be_accepted(page: Page, address: str, data: FakeData) -> None:
+    wrong = int(np.flatnonzero((data.given == 3) & (data.truth != 3))[0])
+    place = np.flatnonzero(data.given == 3).tolist().index(wrong)
+    open_class(page, address, 3)
+    presses(page, *["ArrowRight"] * place)
+    expect(page.locator("#hint")).to_be_empty()
+    presses(page, "a")
+    presses(page, "s")
+    expect(page.locator("#hint")).to_contain_text("P(correct) 8.0")
+    presses(page, "a")
+    until(lambda: len(data.decisions) == 1, page, "a decision")
+    assert data.decisions[0].correct_label == data.truth[wrong]
+
+
+def test_the_queue_of_suspicious_labels_shows_suggestions_at_once(page: Page, address: str) -> None:
+    page.goto(f"{address}/queues/suspicious")
+    expect(page.locator("#hint")).to_contain_text("P(correct)")
+    expect(page.locator("#kicker")).to_have_text("Most suspicious")
+
+
+def test_a_lost_connection_is_shown_and_loses_nothing(
+    page: Page, address: str, data: FakeData, context: BrowserContext
+) -> None:
+    open_class(page, address, 4)
+    context.set_offline(True)
+    presses(page, "y", "n", "y")
+    expect(page.locator("#connection")).to_contain_text("No connection. 3 decisions kept here")
+    assert data.decisions == []
+    context.set_offline(False)
+    until(lambda: len(data.decisions) == 3, page, "the three decisions")
+    expect(page.locator("#connection")).to_be_empty()
+
+
+def test_unsent_decisions_outlive_the_page_and_are_sent_with_the_same_token(
+    page: Page, address: str, data: FakeData, context: BrowserContext
+) -> None:
+    open_class(page, address, 4)
+    data.trouble = 503
+    presses(page, "n", "y", "y", "z")
+    expect(page.locator("#connection")).to_contain_text("kept here")
+    kept = page.evaluate(
+        "Object.entries(localStorage).filter(([k]) => k.startsWith('noisette.unsent')).map(([, v]) => v)"
+    )
+    tokens = {entry["client_id"] for entry in map(json.loads, kept)}
+    page.close(run_before_unload=False)
+    data.trouble = 0
+    again = context.new_page()
+    open_class(again, address, 4)
+    until(lambda: len(data.decisions) == 2, again, "what was left")
+    assert {decision.client_id for decision in data.decisions} == tokens
+    assert [decision.verdict for decision in data.decisions] == ["wrong", "correct"]
+
+
+def test_a_decision_whose_answer_was_lost_is_not_doubled(page: Page, address: str, data: FakeData) -> None:
+    bodies: list[Any] = []
+
+    def swallow_first(route: Any) -> None:
+        bodies.append(route.request.post_data_json)
+        if len(bodies) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/decisions", swallow_first)
+    open_class(page, address, 5)
+    presses(page, "y")
+    until(lambda: len(bodies) == 2, page, "the second attempt")
+    expect(page.locator("#connection")).to_be_empty()
+    assert bodies[0]["client_id"] == bodies[1]["client_id"]
+    assert len(data.decisions) == 1
+
+
+def test_an_undo_of_a_decision_that_is_still_under_way_waits_for_its_number(
+    page: Page, address: str, data: FakeData
+) -> None:
+    open_class(page, address, 5)
+    data.trouble = 500
+    presses(page, "n")
+    expect(page.locator("#connection")).to_contain_text("1 decision kept here")
+    presses(page, "z")
+    data.trouble = 0
+    until(lambda: data.undone == {1}, page, "the undo")
+    assert _states(data, 5) == {}
+    expect(page.locator(".tile[data-state=wrong]")).to_have_count(0)
+
+
+def test_a_refused_decision_is_said_and_not_sent_again(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 6)
+    data.trouble = 409
+    presses(page, "n")
+    expect(page.locator("#status")).to_have_text("A decision was not taken: Trouble, made on purpose.")
+    data.trouble = 0
+    page.wait_for_timeout(600)
+    assert data.decisions == []
+    expect(page.locator(".tile[data-state=wrong]")).to_have_count(0)
+
+
+def test_what_others_decide_appears(chromium: Browser, address: str, data: FakeData) -> None:
+    pages = [chromium.new_context().new_page() for _ in range(2)]
+    for page, name in zip(pages, ("Ánna", "Ben"), strict=True):
+        open_class(page, address, 7)
+        page.click("#reviewer-button")
+        page.fill("#reviewer-input", name)
+        page.keyboard.press("Enter")
+        page.focus(".tile.current")
+    presses(pages[0], "n", "y")
+    expect(pages[1].locator(".tile").first).to_have_attribute("data-state", "wrong")
+    expect(pages[1].locator("#progress-text")).to_have_text("2 of 175 pictures checked, 1 wrong")
+    presses(pages[1], "ArrowRight", "ArrowRight", "x")
+    expect(pages[0].locator(".tile").nth(2)).to_have_attribute("data-state", "none")
+    assert [decision.reviewer for decision in data.decisions] == ["%C3%81nna", "%C3%81nna", "Ben"]
+    for page in pages:
+        page.context.close()
+
+
+def test_looking_closer_keeps_the_keys(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 8)
+    presses(page, " ")
+    expect(page.locator("#zoom-dialog")).to_be_visible()
+    presses(page, "y", "n")
+    until(lambda: len(data.decisions) == 2, page, "two decisions")
+    expect(page.locator("#zoom-text")).to_contain_text("3 of")
+    presses(page, "Escape")
+    expect(page.locator("#zoom-dialog")).to_be_hidden()
+    presses(page, "y")
+    until(lambda: len(data.decisions) == 3, page, "a third decision")
+
+
+def test_taps_mark_wrong_pictures_and_take_the_mark_back(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 8)
+    page.click("[data-command=tap]")
+    page.locator(".tile").nth(2).click()
+    until(lambda: len(data.decisions) == 1, page, "the tap")
+    page.locator(".tile").nth(2).click()
+    until(lambda: data.undone == {1}, page, "the second tap")
+    assert data.decisions[0].verdict == "wrong"
+
+
+def _place_after_end(page: Page) -> int:
+    presses(page, "End")
+    return int(page.locator(".tile.current").get_attribute("aria-posinset") or 0)
+
+
+def test_ten_thousand_pictures_keep_few_elements(chromium: Browser) -> None:
+    many = FakeData(["all", "other"], 12_000)
+    many.given[:] = 0
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    with serving(make_app(many)) as address:
+        open_class(page, address, 0)
+        until(lambda: _place_after_end(page) > 1000, page, "a thousand pictures")
+        assert page.locator(".tile").count() < 120
+        presses(page, "y")
+        until(lambda: len(many.decisions) == 1, page, "a decision far down")
+        page.close()
