@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisette.errors import InvalidInputError, ShapeError
@@ -34,6 +34,7 @@ def test_kappa_of_a_worked_example() -> None:
     assert fleiss_kappa(WORKED) == pytest.approx(0.20993, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=2, max_size=8))
 def test_kappa_with_any_numbers_of_raters_is_the_mean_over_pairs(table: list[list[int]]) -> None:
     used = np.array(table).sum(axis=0) > 0

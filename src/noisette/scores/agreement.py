@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
 from noisette.errors import InvalidInputError, ShapeError
@@ -67,7 +68,7 @@ class Ratings:
             sizes[f"num_{name}"] = limit = int(array.max(initial=-1)) + 1 if size is None else size
             if array.size and not (0 <= array.min() and array.max() < limit):
                 raise InvalidInputError(f"`{name}` must lie in 0..{limit - 1}, got {array.min()}..{array.max()}")
-        return cls(**found, **sizes)
+        return cls(found["samples"], found["raters"], found["classes"], **sizes)
 
     def counts(self) -> IntArray:
         """Give (N, K): how many raters put each sample into each class."""
@@ -162,9 +163,10 @@ def weighted_consensus(
     """Weigh the raters by how reliable they turn out to be, class by class (Dawid and Skene, 1979), with smoothing.
 
     EM: given P(class) of every sample, each rater's confusion matrix (what he says of samples of each class) is
-    counted; given those, P(class) follows by Bayes. Few ratings do not make a matrix: `smoothing` pseudo-ratings a class come
-    from the matrix of all raters together, and that one takes as many from a rater who is right equally often in every
-    class and errs evenly. With one rating a sample, nothing tells raters apart, and the ratings themselves come back.
+    counted; given those, P(class) follows by Bayes. Few ratings do not make a matrix: `smoothing` pseudo-ratings a
+    class come from the matrix of all raters together, and that one takes as many from a rater who is right equally
+    often in every class and errs evenly. With one rating a sample, nothing tells raters apart, and the ratings
+    themselves come back.
 
     Args:
         ratings: who said what.
@@ -189,11 +191,13 @@ def weighted_consensus(
     rated = counts.sum(axis=1) > 0
     if not rated.any():
         return majority_consensus(ratings)
+    by_sample = _sums(ratings.samples, ratings.num_samples)
+    by_said = _sums(ratings.raters * ratings.num_classes + ratings.classes, ratings.num_raters * ratings.num_classes)
     beliefs = (counts + 1 / ratings.num_classes) / (counts.sum(axis=1, keepdims=True) + 1)
     for _ in range(max_rounds):
-        confusion = _confusion(ratings, beliefs, smoothing)
-        evidence = _class_log_odds(prior, beliefs, rated)
-        np.add.at(evidence, ratings.samples, np.log(confusion)[ratings.raters, :, ratings.classes])
+        confusion = _confusion(by_said @ beliefs[ratings.samples], smoothing)
+        said = np.log(confusion)[ratings.raters, :, ratings.classes]
+        evidence = _class_log_odds(prior, beliefs, rated) + by_sample @ said
         before, beliefs = beliefs, np.exp(evidence - logsumexp(evidence, axis=1, keepdims=True))
         if np.abs(beliefs - before)[rated].max() < tolerance:
             break
@@ -203,12 +207,21 @@ def weighted_consensus(
     return Consensus(labels.astype(np.int64), confidence, _mean_of_raters(ratings, right))
 
 
-def _confusion(ratings: Ratings, beliefs: Float64Array, smoothing: float) -> Float64Array:
-    """Give (P, K, K): P(rater says j | class k), smoothed towards all raters together."""
-    size = ratings.num_classes
-    said = np.zeros((ratings.num_raters * size, size))
-    np.add.at(said, ratings.raters * size + ratings.classes, beliefs[ratings.samples])
-    counts = said.reshape(ratings.num_raters, size, size).transpose(0, 2, 1)
+def _sums(rows: IntArray, num_rows: int) -> csr_array:
+    """Give (num_rows, M) ones and zeros that add up, for each row, the ratings that belong to it."""
+    size = rows.size
+    return csr_array((np.ones(size), (rows, np.arange(size))), shape=(num_rows, size))
+
+
+def _confusion(said: Float64Array, smoothing: float) -> Float64Array:
+    """Give (P, K, K): P(rater says j | class k), smoothed towards all raters together.
+
+    Args:
+        said: (P K, K) how much of each class is in what a rater called j, a row a rater and j.
+        smoothing: pseudo-ratings a class.
+    """
+    size = said.shape[1]
+    counts = said.reshape(-1, size, size).transpose(0, 2, 1)
     pooled = counts.sum(axis=0)
     accuracy = (np.trace(pooled) + 1) / (pooled.sum() + 2)
     even = np.full((size, size), (1 - accuracy) / max(size - 1, 1))
