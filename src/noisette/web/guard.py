@@ -78,7 +78,9 @@ class Guard:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
-            return  # the page has no web sockets
+            else:  # the page has no web sockets
+                await send({"type": "websocket.close", "code": 1008})
+            return
         started = False
 
         async def send_guarded(message: Message) -> None:
