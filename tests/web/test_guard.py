@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -13,7 +13,7 @@ BODY = {"client_id": "a", "sample_id": 1, "verdict": "correct"}
 TOKEN = "a token of the test"
 
 
-def write(page: Page, headers: dict[str, str], **more: str) -> httpx.Response:
+def write(page: Page, headers: dict[str, str], **more: str) -> Any:
     return page.client.post("/api/decisions", json=BODY, headers=headers | more)
 
 
