@@ -48,7 +48,8 @@ def test_names_of_classes_are_text_wherever_they_are_shown(chromium: Browser) ->
     data.given[:] = 0
     page = chromium.new_page()
     alerts: list[str] = []
-    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    page.on("console", lambda line: alerts.append(line.text))
+    page.on("dialog", lambda dialog: alerts.append(dialog.message))
     with serving(make_app(data)) as address:
         page.goto(address)
         expect(page.locator(".class .class-name").first).to_have_text(name)

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { byId, make } from "./dom.js";
-import { count, errorWords } from "./words.js";
+import { count, percent } from "./words.js";
 
 const EVERY_MS = 1000;
 const IDLE_TEXT = "The verifier learns from the decisions so far and scores every label again. Go on reviewing meanwhile: nothing is lost.";
@@ -69,10 +69,11 @@ function showChanges(changes) {
     ["Labels flagged as wrong", `${known(changes.flagged_before)} → ${known(changes.flagged_after)}`],
     ["Newly flagged", known(changes.newly_flagged)],
     ["No longer flagged", known(changes.no_longer)],
-    ["Estimated error before", errorWords(changes.error_before)],
-    ["Estimated error now", errorWords(changes.error_after)],
+    ["Mistakes of the verifier before", share(changes.error_before)],
+    ["Mistakes of the verifier now", share(changes.error_after)],
   ];
   list.replaceChildren(...rows.map(([term, text]) => make("div", {}, make("dt", {}, term), make("dd", { class: "number" }, text))));
 }
 
-const known = (number) => (typeof number === "number" ? count(number) : Array.isArray(number) ? count(number.length) : "–");
+const share = (number) => (typeof number === "number" ? percent(number) : "not known");
+const known = (number) => (typeof number === "number" ? count(number) : "–");
