@@ -145,7 +145,7 @@ def test_export_has_the_columns_of_cleanlab(workspace: Workspace, tmp_path: Path
 
 def test_labels_go_round(workspace: Workspace, files: Files, tmp_path: Path) -> None:
     assert import_labels(workspace, files.verified).added == 0
-    rows = export_labels(workspace, tmp_path / "labels.csv")
+    rows = export_labels(workspace, tmp_path / "labels.csv").rows
     done = import_labels(workspace, tmp_path / "labels.csv")
     assert (done.read, done.added, done.problems) == (rows, 0, ())
 

@@ -53,17 +53,52 @@ def import_(
 @labels.command("export")
 @command
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .tsv or .parquet file to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .tsv, .parquet or .json file to write.")],
     workspace: WorkspaceOption = None,
+    format: Annotated[
+        str, typer.Option("--format", help="table, label-studio, fiftyone or cleanlab; auto: a table.")
+    ] = "auto",
+    every_reviewer: Annotated[
+        bool, typer.Option("--every-reviewer", help="The last decision of each reviewer, not only what stands.")
+    ] = False,
+    consensus: Annotated[
+        str, typer.Option(help="How reviewers who disagree are joined: vote, or reliability.")
+    ] = "vote",
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the decision in force for each verified sample."""
+    """Write the decision in force for each verified sample, or those of every reviewer."""
     from noisette.pipeline.labels import export_labels
 
     opened = _open(workspace, database)
-    rows = export_labels(opened, file)
-    finish({"path": str(file), "rows": rows}, as_json, [f"{rows} verified samples written to {file}"], None)
+    done = export_labels(opened, file, format=format, every_reviewer=every_reviewer, consensus=consensus)
+    lines = [f"{done.rows} decisions written to {file}"]
+    if done.left_out:
+        lines.append(f"{done.left_out} decisions name no class and are left out of this format")
+    finish({"path": str(file), "rows": done.rows, "left_out": done.left_out}, as_json, lines, None)
+
+
+@labels.command("agreement")
+@command
+def agreement(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Say how far the reviewers agree, and how reliable each one is."""
+    import dataclasses
+
+    from noisette.pipeline.agreement import reviewer_agreement
+    from noisette.pipeline.workspace import open_workspace
+
+    found = reviewer_agreement(open_workspace(workspace))
+    lines = [
+        f"{found.samples} samples with verdicts of several reviewers; they disagree on {found.disputed}",
+        f"Fleiss' kappa {found.kappa:.3f} (1 = always agreed, 0 = as by chance)",
+        f"by reliability, {found.overruled} verdicts would be other ones (labels export --consensus reliability)",
+        *(
+            f"{one.name or '(no name)'}: {one.decisions} decisions, {one.unsure} unsure, {one.disputed} disputed, "
+            f"reliability {one.reliability:.3f}"
+            for one in found.reviewers
+        ),
+    ]
+    finish(dataclasses.asdict(found), as_json, lines, None)
 
 
 def _open(path: Path | None, database: str | None) -> Workspace:

@@ -2,9 +2,11 @@
 
 from noisette.data.batches import FeatureBatch
 from noisette.data.class_list import read_class_list, write_class_list
+from noisette.data.cleanlab_table import write_cleanlab_table
 from noisette.data.feature_files import read_feature_file
 from noisette.data.held_out_list import read_held_out_list
 from noisette.data.label_files import LabelTable, read_label_file
+from noisette.data.label_json import write_fiftyone, write_label_studio
 from noisette.data.label_writer import write_label_file
 from noisette.data.matching import resolve_label_rows
 from noisette.data.reference_arrays import (
@@ -38,7 +40,10 @@ __all__ = [
     "resolve_label_rows",
     "write_all_array",
     "write_class_list",
+    "write_cleanlab_table",
+    "write_fiftyone",
     "write_label_file",
+    "write_label_studio",
     "write_reference_arrays",
     "write_reference_set",
     "write_verified_array",

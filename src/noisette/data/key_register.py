@@ -10,8 +10,8 @@ import numpy as np
 from noisette.data.rows import BadRowError
 from noisette.types import IntArray
 
-Identity = str | tuple[str, str]
-"""key, or (split, key)"""
+Identity = str | tuple[str, str] | tuple[str, str, str]
+"""key, (split, key), or (split, key, reviewer)"""
 
 _FILE = 1 << 40
 _LARGEST_RUN = 1 << 18
@@ -115,7 +115,10 @@ class KeyRegister:
 
 
 def _shown(name: Identity) -> str:
-    return repr(name) if isinstance(name, str) else f"{name[1]!r} in split {name[0]!r}"
+    if isinstance(name, str):
+        return repr(name)
+    split = f" in split {name[0]!r}" if name[0] else ""
+    return f"{name[1]!r}{split}" + (f" by {name[2]!r}" if len(name) == 3 else "")
 
 
 def _contains(run: IntArray, hashes: IntArray) -> np.ndarray:

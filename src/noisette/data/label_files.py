@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from noisette.data.key_register import Identity, KeyRegister
-from noisette.data.label_tables import LABEL_COLUMNS, RawLabels, read_raw_labels
+from noisette.data.label_tables import read_raw_labels
+from noisette.data.raw_labels import LABEL_COLUMNS, RawLabels
 from noisette.data.rows import (
     BadRowError,
     class_id,
@@ -72,7 +73,10 @@ def read_label_file(
     *,
     column: LabelColumn = "given_label",
 ) -> LabelTable:
-    r"""Read a label file: CSV, TSV, text, Parquet or ``.npy``.
+    r"""Read a label file: CSV, TSV, text, Parquet or ``.npy``; decisions also from other programs' files.
+
+    Those are exports of Label Studio and labels of FiftyOne (``.json``), and tables with a column ``reviewer:NAME`` a
+    reviewer, as cleanlab takes them; they are known by what is in them.
 
     A header names the columns: key, split, given_label (or label, class, class_name), verification_label,
     correct_label, reviewer, queue, inclusion_probability, seconds. Without one, two columns are key and
@@ -84,7 +88,8 @@ def read_label_file(
             key, wrong number of columns, blank line, bytes that are not UTF-8.
         class_names: names in the order of their ids; labels may be names or ids, a name wins. None: if most labels
             are names, the sorted names become the class list; else they are ids.
-        column: what a file of one column (or a ``.npy``) holds.
+        column: what a file of one column (or a ``.npy``) holds. Unless that is the given label, the rows are decisions,
+            and one sample may have one of each reviewer.
 
     Raises:
         DataFileError: the file is missing, empty, or has no label column.
@@ -110,7 +115,7 @@ def read_label_file(
         "inclusion_probability": lambda cell: parse_inclusion_probability(_text(cell)),
         "seconds": lambda cell: parse_seconds(_text(cell)),
     }
-    good, numbers = _check_rows(Path(path), raw, parsers, bad_rows)
+    good, numbers = _check_rows(Path(path), raw, parsers, bad_rows, by_reviewer=column != "given_label")
     bad_rows.check(path)
     labels = {name: numbers[name].astype(np.int64) for name in LABEL_COLUMNS if name in numbers}
     texts = {name: tuple(_text(raw.columns[name][row]) for row in good) for name in raw.columns if name not in parsers}
@@ -133,7 +138,7 @@ def read_label_file(
 
 
 def _check_rows(
-    path: Path, raw: RawLabels, parsers: Mapping[str, Callable[[Any], float]], bad_rows: BadRows
+    path: Path, raw: RawLabels, parsers: Mapping[str, Callable[[Any], float]], bad_rows: BadRows, *, by_reviewer: bool
 ) -> tuple[list[int], dict[str, Float64Array]]:
     """Give the good rows, and the columns of those rows that are labels (below 2^53) or numbers."""
     problems: dict[int, BadRowError] = {}
@@ -143,7 +148,7 @@ def _check_rows(
         try:
             for name, values in numbers.items():
                 values[row] = parsers[name](raw.columns[name][row])
-            identities.append(_identity(raw, row))
+            identities.append(_identity(raw, row, by_reviewer))
         except BadRowError as error:
             problems[row] = error
             identities.append(())
@@ -156,14 +161,17 @@ def _check_rows(
     return good, {name: values[good] for name, values in numbers.items()}
 
 
-def _identity(raw: RawLabels, row: int) -> tuple[Identity, ...]:
+def _identity(raw: RawLabels, row: int, by_reviewer: bool) -> tuple[Identity, ...]:
     """Give what a row is known by; nothing in a file without keys."""
     if "key" not in raw.columns:
         return ()
     key = _text(raw.columns["key"][row])
     if not key:
         raise BadRowError("empty key")
-    return (key if "split" not in raw.columns else (_text(raw.columns["split"][row]), key),)
+    split = _text(raw.columns["split"][row]) if "split" in raw.columns else ""
+    if by_reviewer and "reviewer" in raw.columns:
+        return ((split, key, _text(raw.columns["reviewer"][row]).strip()),)
+    return ((split, key) if "split" in raw.columns else key,)
 
 
 def _find_class_names(raw: RawLabels) -> tuple[str, ...] | None:

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from noisette.data.cleanlab_table import REVIEWER_PREFIX, melt_cleanlab_table
 from noisette.data.column_names import canonical, find_columns
 from noisette.data.feature_arrays import load_npy
+from noisette.data.label_json import read_label_json
+from noisette.data.raw_labels import KNOWN_COLUMNS, LABEL_COLUMNS, RawLabels, counted
 from noisette.data.rows import BadRowError, decode
 from noisette.data.text_blocks import check_file, iter_blocks
 from noisette.errors import DataFileError
 from noisette.types import BadRows
-
-LABEL_COLUMNS = ("given_label", "verification_label", "correct_label")
-_KNOWN = ("key", "split", "reviewer", "queue", "inclusion_probability", "seconds", *LABEL_COLUMNS)
-
-
-@dataclass(frozen=True)
-class RawLabels:
-    """Cells as they are in the file: texts, numbers, or None; `rows` counts data rows from 0, `lines` lines from 1."""
-
-    columns: dict[str, list[Any]]
-    rows: list[int]
-    lines: list[int]
-    ignored: tuple[str, ...] = ()
 
 
 def read_raw_labels(path: str | Path, bad_rows: BadRows, column: str) -> RawLabels:
@@ -45,8 +34,13 @@ def read_raw_labels(path: str | Path, bad_rows: BadRows, column: str) -> RawLabe
             raw = _from_parquet(path, column)
         case ".csv" | ".tsv" | ".txt":
             raw = _from_text(path, bad_rows, column)
+        case ".json":
+            raw = read_label_json(path, bad_rows)
         case _:
-            raise DataFileError(path, "is no label file by its name; expected .csv, .tsv, .txt, .parquet or .npy")
+            reason = "is no label file by its name; expected .csv, .tsv, .txt, .parquet, .json or .npy"
+            raise DataFileError(path, reason)
+    if any(name.startswith(REVIEWER_PREFIX) for name in raw.columns):
+        raw = melt_cleanlab_table(raw)
     if not any(name in raw.columns for name in LABEL_COLUMNS):
         raise DataFileError(path, f"has none of the columns {', '.join(LABEL_COLUMNS)}; add a header that names them")
     return raw
@@ -56,24 +50,21 @@ def _from_npy(path: Path, column: str) -> RawLabels:
     values = load_npy(path)
     if values.ndim != 1 or values.dtype.kind not in "iufbU":
         raise DataFileError(path, f"must hold one label a sample, shape (N,), got {values.dtype} of {values.shape}")
-    return _counted({column: values.tolist()}, len(values))
+    return counted({column: values.tolist()}, len(values))
 
 
 def _from_parquet(path: Path, column: str) -> RawLabels:
     try:
         names = pq.read_schema(path).names
         found = find_columns(path, names) or ({column: 0} if len(names) == 1 else {})
-        wanted = {ours: names[at] for ours, at in found.items() if ours in _KNOWN}
+        wanted = {ours: names[at] for ours, at in found.items() if ours in KNOWN_COLUMNS}
+        wanted |= {name: name for name in names if name.startswith(REVIEWER_PREFIX)}
         table = pq.read_table(path, columns=list(wanted.values()))
     except (OSError, pa.ArrowException) as error:
         raise DataFileError(path, f"is not a Parquet file ({error})") from error
     ignored = tuple(name for name in names if name not in wanted.values() and canonical(name) != "features")
     cells = {ours: table.column(name).to_pylist() for ours, name in wanted.items()}
-    return _counted(cells, table.num_rows, ignored)
-
-
-def _counted(columns: dict[str, list[Any]], size: int, ignored: tuple[str, ...] = ()) -> RawLabels:
-    return RawLabels(columns, list(range(size)), list(range(1, size + 1)), ignored)
+    return counted(cells, table.num_rows, ignored)
 
 
 def _from_text(path: Path, bad_rows: BadRows, column: str) -> RawLabels:
@@ -127,8 +118,9 @@ def _fields(raw: bytes, delimiter: str | None) -> list[str]:
 
 def _find_layout(path: Path, first: list[str], column: str) -> tuple[dict[str, int], bool]:
     """Tell the columns from the first line, and whether it is a header."""
-    if any(canonical(name) in _KNOWN for name in first):
-        return {name: at for name, at in find_columns(path, first).items() if name in _KNOWN}, True
+    if any(canonical(name) in KNOWN_COLUMNS for name in first):
+        layout = {name: at for name, at in find_columns(path, first).items() if name in KNOWN_COLUMNS}
+        return layout | {name: at for at, name in enumerate(first) if name.startswith(REVIEWER_PREFIX)}, True
     if len(first) == 1:
         return {column: 0}, False
     if len(first) != 2 or first[1].strip() not in ("1", "0", "-1"):

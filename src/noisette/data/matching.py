@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -102,12 +103,13 @@ class _Finder:
         self.splits_of: dict[str, list[str]] = defaultdict(list)
         for sample_split, key in zip(samples.splits, samples.keys, strict=True):
             self.splits_of[key].append(sample_split)
+        self._stems: defaultdict[str, set[str]] | None = None
 
     def find(self, row: int) -> int:
         """Give the position of the row's sample."""
         if self.labels.keys is None:
             return int(self.labels.rows[row])
-        key = self.labels.keys[row]
+        key = self._full_name(self.labels.keys[row])
         split = self.split or (self.labels.splits[row] if self.labels.splits is not None else None)
         candidates = self.splits_of.get(key, [])
         if not candidates or (split is not None and split not in candidates):
@@ -116,6 +118,17 @@ class _Finder:
         if split is None and len(candidates) > 1:
             raise BadRowError("ambiguous key", f"{key!r} is in splits {', '.join(candidates)}; add a split column")
         return self.positions[split or candidates[0], key]
+
+    def _full_name(self, key: str) -> str:
+        """Give the key of a sample: FiftyOne names a picture without its ending, where only one can be meant."""
+        if self.labels.path.suffix.lower() != ".json" or key in self.splits_of:
+            return key
+        if self._stems is None:
+            self._stems = defaultdict(set)
+            for full in self.splits_of:
+                self._stems[str(PurePosixPath(full).with_suffix(""))].add(full)
+        full_names = self._stems.get(key, set())
+        return next(iter(full_names)) if len(full_names) == 1 else key
 
 
 def _decision(labels: LabelTable, row: int, given: int, names: Sequence[str] | None) -> tuple[int, int]:
