@@ -3,7 +3,7 @@
 import { fillTile, makeTile } from "./tile.js";
 
 const GAP = 10;
-const CAPTION = 24; // the line under a picture, where one is kept free for its label
+const CAPTION = 28; // the line under a picture, where one is kept free for its label
 const SPARE_ROWS = 3;
 
 export class Board {

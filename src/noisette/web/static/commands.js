@@ -10,7 +10,7 @@ const OWN_KEYS = new Set(["choose-dialog", "confirm-dialog", "help-dialog", "rev
 export class Commands {
   constructor({ board, decider, side, names, chooser }) {
     Object.assign(this, { board, decider, side, names, chooser });
-    this.suggestions = new SuggestionView(board, names, byId("hint"));
+    this.suggestions = new SuggestionView(board, names, byId("hint"), () => this.accept());
     this.marksByTap = false;
     side.take = (id) => this.chooseClass(id);
     addEventListener("keydown", (event) => this.key(event));

@@ -38,7 +38,10 @@ async function start() {
   commands = new Commands({ board, decider, side, names, chooser: new Chooser(names, () => side.recent) });
 
   side.showProgress({ total: overview.total, class: null });
-  if (!isQueue) side.showClass(classId);
+  if (!isQueue) {
+    side.showClass(classId);
+    side.showNeighbors(classId);
+  }
   side.showProgress({ total: overview.total, class: null });
   side.showQuick();
   setUpChoices(board, loader);

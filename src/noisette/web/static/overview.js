@@ -14,6 +14,7 @@ const ABOUT_QUEUE = {
   audit: "Drawn by chance: keeps the estimates honest.",
   disagreement: "Pictures on which people differ.",
 };
+const WHEN_EMPTY = { plan: "none yet: noisette plan makes them", suspicious: "none; noisette detect finds them", disagreement: "none" };
 const ORDERS = {
   given: (a, b) => a.id - b.id,
   name: (a, b) => a.name.localeCompare(b.name),
@@ -26,7 +27,7 @@ let classes = [];
 function showSummary({ total }) {
   const { samples, decided, correct, wrong, unsure, error } = total;
   byId("headline").textContent = decided === 0 ? "Nothing is checked yet" : `${many(decided, "label")} checked`;
-  byId("lead").textContent = `Of ${many(samples, "picture")}. Estimated share of wrong labels: ${errorWords(error)}.`;
+  byId("lead").textContent = `Of ${many(samples, "picture")}. Estimated share of wrong labels: ${error ? errorWords(error) : "not known yet; the random audit tells"}.`;
   const parts = [["correct", "correct", correct], ["wrong", "wrong", wrong], ["unsure", "unsure", unsure], ["open", "not checked", samples - decided]];
   byId("bar").setAttribute("aria-label", parts.map(([, text, number]) => `${count(number)} ${text}`).join(", "));
   byId("bar").replaceChildren(...parts.filter(([, , number]) => number > 0).map(([kind, , number]) => {
@@ -38,7 +39,7 @@ function showSummary({ total }) {
 }
 
 function queueCard({ name, label, count: number }) {
-  const inside = [make("b", {}, label), make("span", { class: "quiet" }, ABOUT_QUEUE[name] ?? ""), make("span", { class: "queue-count number" }, number > 0 ? many(number, "picture") : "nothing to do")];
+  const inside = [make("b", {}, label), make("span", { class: "quiet" }, ABOUT_QUEUE[name] ?? ""), make("span", { class: "queue-count number" }, number > 0 ? many(number, "picture") : WHEN_EMPTY[name] ?? "nothing to do")];
   const card = number > 0 ? make("a", { class: "queue", href: `/queues/${encodeURIComponent(name)}` }, ...inside) : make("div", { class: "queue idle" }, ...inside);
   return make("li", {}, card);
 }

@@ -46,6 +46,20 @@ export class Side {
     const rows = items.map((item) => this.exemplar(id, item));
     if (rows.length === 0) rows.push(make("li", { class: "quiet none-yet" }, "No picture of this class is verified yet."));
     byId("exemplars").replaceChildren(...rows);
+    const unverified = items.filter((item) => !item.verified).length;
+    byId("exemplars-note").textContent = unverified === 0 ? "" : unverified === items.length ? "Unverified: nobody has checked these yet." : "Dashed: unverified.";
+  }
+
+  /** Links to the classes before and after this one. */
+  showNeighbors(id) {
+    const ids = [...this.classes.keys()];
+    const place = ids.indexOf(id);
+    for (const [link, other] of [["previous-class", ids[place - 1]], ["next-class", ids[place + 1]]]) {
+      if (other === undefined) continue;
+      byId(link).href = `/classes/${other}`;
+      byId(link).title = this.classes.get(other).name;
+      byId(link).hidden = false;
+    }
   }
 
   exemplar(classId, item) {
@@ -55,7 +69,7 @@ export class Side {
     const button = (action, glyph, name) => make("button", { type: "button", class: "mini", title: name, "aria-label": name, "aria-pressed": action === "pin" ? String(item.pinned) : null,
       onclick: () => this.change(classId, item, action === "pin" && item.pinned ? "clear" : action) }, glyph);
     return make("li", { class: `exemplar ${about}${item.pinned ? " pinned" : ""}` }, picture,
-      make("span", { class: "exemplar-note" }, item.pinned ? "pinned" : item.verified ? "" : "unverified"),
+      item.pinned ? make("span", { class: "pin-mark", title: "pinned", "aria-hidden": "true" }, "★") : null,
       make("span", { class: "exemplar-tools" }, button("pin", "★", item.pinned ? "Unpin this exemplar" : "Pin this exemplar"), button("reject", "✕", "Not a good exemplar")));
   }
 

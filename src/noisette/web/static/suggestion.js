@@ -1,14 +1,15 @@
 // What the model suggests: on demand only, so that people who verify for training are not led.
 
 import { get } from "./api.js";
+import { make } from "./dom.js";
 import { percent } from "./words.js";
 
 const PAUSE_MS = 120; // who runs through pictures with an arrow key held asks for none on the way
 
 export class SuggestionView {
-  /** `line` is the element that shows the suggestion of the current picture. */
-  constructor(board, names, line) {
-    Object.assign(this, { board, names, line, isOn: false, known: new Map() });
+  /** `line` is the element that shows the suggestion of the current picture; `accept()` takes it. */
+  constructor(board, names, line, accept) {
+    Object.assign(this, { board, names, line, accept, isOn: false, known: new Map() });
     this.button = document.querySelector("[data-command=suggestion]");
   }
 
@@ -43,7 +44,8 @@ export class SuggestionView {
     if (!this.isOn || this.board.current !== item) return;
     const found = this.known.get(item.id);
     item.suggestion = this.shortly(item, found);
-    this.line.textContent = this.fully(item, found);
+    this.line.replaceChildren(make("span", {}, this.fully(item, found)));
+    if (item.suggestion) this.line.append(make("button", { type: "button", class: "button", onclick: this.accept }, "Accept", make("kbd", {}, "a")));
     this.board.render();
     this.board.scrollToCurrent(); // the line takes room above the buttons
   }
@@ -57,7 +59,7 @@ export class SuggestionView {
     const parts = [];
     if (typeof label_quality === "number") parts.push(`P(correct) ${percent(label_quality)}`);
     if (suggested_label !== null && suggested_label !== item.given_label) {
-      parts.push(`suggested: ${this.names.get(suggested_label) ?? "none of the classes"}${typeof probability === "number" ? ` (${percent(probability)})` : ""}, a accepts`);
+      parts.push(`suggested: ${this.names.get(suggested_label) ?? "none of the classes"}${typeof probability === "number" ? ` (${percent(probability)})` : ""}`);
     }
     if (evidence) parts.push(evidence);
     return parts.length > 0 ? parts.join(" · ") : "The model says nothing about this picture yet.";

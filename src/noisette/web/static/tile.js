@@ -51,6 +51,7 @@ function captionWords(item, names, showsGiven) {
   if (item.state === "wrong" && item.correct_label !== null && item.correct_label !== undefined) {
     return `→ ${names.get(item.correct_label) ?? item.correct_label}`;
   }
-  if (item.state === "open" && item.suggestion) return item.suggestion;
-  return showsGiven ? names.get(item.given_label) ?? "" : "";
+  const given = showsGiven ? names.get(item.given_label) ?? "" : "";
+  if (item.state !== "open" || !item.suggestion) return given;
+  return given ? `${given} → ${item.suggestion}` : item.suggestion;
 }

@@ -7,10 +7,12 @@ export const count = (number) => counts.format(number);
 /** "1 picture", "2 pictures". */
 export const many = (number, word) => `${count(number)} ${word}${number === 1 ? "" : word.endsWith("s") ? "es" : "s"}`;
 
-/** A share in [0, 1] as percent: one decimal below 10 %, none above. */
+/** A share in [0, 1] as percent: one decimal near the ends, and never 0 or 100 where it is not. */
 export function percent(share) {
   const value = 100 * share;
-  const digits = value > 0 && value < 9.95 ? 1 : 0;
+  if (value > 0 && value < 0.05) return "< 0.1\u00a0%";
+  if (value < 100 && value > 99.95) return "> 99.9\u00a0%";
+  const digits = (value > 0 && value < 9.95) || (value < 100 && value >= 99.5) ? 1 : 0;
   return `${value.toFixed(digits)}\u00a0%`;
 }
 
