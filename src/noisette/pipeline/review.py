@@ -74,7 +74,7 @@ class ReviewSession:
         self._board = ReviewBoard(self.samples, self._store)
         self._audit = AuditDraws(workspace, self.samples, self._board)
         self._exemplars = Exemplars(workspace, self.samples, self._board)
-        self._writer = DecisionWriter(self._store, self._board.refresh)
+        self._writer = DecisionWriter(self._store, self._board.take)
         self.load_scores()
 
     def load_scores(self) -> None:

@@ -21,7 +21,7 @@ from noisette.types import CORRECT, NONE_OF_THE_CLASSES, NOT_KNOWN, RANDOM_QUEUE
 
 OPEN, IS_CORRECT, IS_WRONG, IS_NONE, IS_UNSURE = range(5)
 STATES = ("open", "correct", "wrong", "none", "unsure")
-_ROWS_AT_ONCE = 1000
+_ROWS_AT_ONCE, _LOADED_AT_ONCE = 1000, 100_000
 
 
 class ReviewBoard:
@@ -42,7 +42,6 @@ class ReviewBoard:
         self._chance = np.zeros(size, dtype=np.float32)  # of a random draw; 0 = was not drawn at random
         self._is_drawn = np.zeros(size, dtype=np.bool_)
         self.counts = np.zeros((classes, len(STATES)), dtype=np.int64)
-        self.counts[:, OPEN] = samples.class_sizes
         # Of samples drawn at random: how many, of which wrong, sum of weights, of those wrong, of squared weights.
         self._audit = np.zeros((classes, 5))
         self.last, self._read_at = 0, -math.inf
@@ -64,6 +63,24 @@ class ReviewBoard:
                 self._apply(found)
                 self.last = found[-1].id
                 found = self._store.since(self.last, _ROWS_AT_ONCE) if len(found) == _ROWS_AT_ONCE else []
+
+    def take(self, numbers: Sequence[int], reviews: Sequence[Review]) -> None:
+        """Note what was just stored. Where that leaves a doubt about what stands, the store is read.
+
+        There is none where no other row came in between and each sample was open: then these decisions stand alone.
+        """
+        with self._lock:
+            rows = [self._samples.row_of((review.split, review.key)) for review in reviews]
+            follow = list(numbers) == list(range(self.last + 1, self.last + 1 + len(reviews)))
+            if not follow or len(set(rows)) < len(rows) or any(row is None or self.state[row] != OPEN for row in rows):
+                self.refresh()
+                return
+            for row, number, review in zip(rows, numbers, reviews, strict=True):
+                assert row is not None  # just looked at
+                if review.inclusion_probability is not None:
+                    self._draw(row, review.queue, review.inclusion_probability)
+                self._stand(row, StoredReview(number, review))
+            self.last = numbers[-1] if numbers else self.last
 
     def disputed(self) -> list[int]:
         """Give the rows on which reviewers disagree, the latest last."""
@@ -87,17 +104,32 @@ class ReviewBoard:
         return {"id": class_id} | _progress(counts) | {"error": error}
 
     def _load(self) -> None:
-        """Read everything once."""
+        """Read everything once, column by column."""
         for (split, key, given), draw in self._store.draws().items():
             row = self._samples.row_of((split, key))
             if row is not None and given == self._samples.given[row]:
-                self._draw(row, draw.queue, draw.inclusion_probability)
+                self._is_drawn[row] = True
+                self._chance[row] = draw.inclusion_probability if draw.queue in RANDOM_QUEUES else 0
         self.last = self._store.last_id()  # first, so that what comes in meanwhile is read by `refresh`
-        for batch in self._store.iter_standing():
-            for number, split, key, given, verdict, correct in batch:
-                row = self._samples.row_of((split, key))
-                if row is not None and given == self._samples.given[row]:
-                    self._set(row, _state(verdict, correct), correct, number)
+        for batch in self._store.iter_standing(_LOADED_AT_ONCE):
+            numbers, splits, keys, *labels = zip(*batch, strict=True)
+            labels_then, verdict, correct = (np.array(column) for column in labels)
+            places = self._samples.rows_for(list(splits), list(keys))
+            good = (places >= 0) & (self._samples.given[places] == labels_then)
+            rows = places[good]
+            kinds = [verdict == UNVERIFIED, verdict == CORRECT, correct == NONE_OF_THE_CLASSES]
+            self.state[rows] = np.select(kinds, [IS_UNSURE, IS_CORRECT, IS_NONE], IS_WRONG)[good]
+            self.correct_label[rows], self.decision_id[rows] = correct[good], np.array(numbers)[good]
+        self._count_all()
+
+    def _count_all(self) -> None:
+        """Count anew what `_set` keeps up to date."""
+        given, state = self._samples.given, self.state
+        cells = given.astype(np.int64) * len(STATES) + state
+        self.counts[:] = np.bincount(cells, minlength=self.counts.size).reshape(self.counts.shape)
+        self._audit[:] = 0
+        for row in np.flatnonzero(self._chance > 0).tolist():
+            self._count_audit(row, 1)
 
     def _apply(self, found: Sequence[StoredReview]) -> None:
         rows: dict[int, tuple[str, str]] = {}

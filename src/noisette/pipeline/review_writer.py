@@ -26,10 +26,10 @@ class DecisionWriter:
 
     Args:
         store: the store.
-        written: called after each transaction, before anybody is told.
+        written: called with numbers and decisions after each transaction, before anybody is told.
     """
 
-    def __init__(self, store: ReviewStore, written: Callable[[], object]) -> None:
+    def __init__(self, store: ReviewStore, written: Callable[[list[int], list[Review]], object]) -> None:
         self._store, self._written = store, written
         self._queue: list[_Waiting] = []
         self._queueing, self.writing = threading.Lock(), threading.RLock()
@@ -53,6 +53,11 @@ class DecisionWriter:
             raise mine.error
         return mine.numbers
 
+    def num_waiting(self) -> int:
+        """Give how many wait for the next transaction."""
+        with self._queueing:
+            return len(self._queue)
+
     def _write(self, batch: list[_Waiting]) -> None:
         try:
             self._write_together(batch)
@@ -64,8 +69,9 @@ class DecisionWriter:
                 self._write([one])
 
     def _write_together(self, batch: list[_Waiting]) -> None:
-        numbers = self._store.add_many([review for one in batch for review in one.reviews])
-        self._written()
+        reviews = [review for one in batch for review in one.reviews]
+        numbers = self._store.add_many(reviews)
+        self._written(numbers, reviews)
         start = 0
         for one in batch:
             one.numbers = numbers[start : start + len(one.reviews)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Path, Query, Request
@@ -28,7 +28,6 @@ MAX_NAME = 200
 _LARGEST = 2**31 - 1
 _Id = Annotated[int, Path(ge=0, le=_LARGEST)]
 _QueryId = Annotated[int, Query(ge=0, le=_LARGEST)]
-Json = dict[str, Any]
 
 
 def make_app(
@@ -77,32 +76,32 @@ def _add_pages(app: FastAPI, session: ReviewSession) -> None:
 
 
 def _add_reads(app: FastAPI, session: ReviewSession, pictures: Pictures) -> None:
-    @app.get("/api/overview")
-    def overview(request: Request) -> Json:
-        return session.overview(reviewer_of(request, session.reviewer))
+    @app.get("/api/overview", response_class=JSONResponse)
+    def overview(request: Request) -> Response:
+        return JSONResponse(session.overview(reviewer_of(request, session.reviewer)))
 
-    @app.get("/api/grid")
+    @app.get("/api/grid", response_class=JSONResponse)
     def grid(
         class_id: _QueryId | None = None,
         queue: QueueName = "class",
         cursor: Annotated[str, Query(max_length=40)] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_BULK)] = 60,
         only: Annotated[str, Query(pattern="^(open|all)$")] = "all",
-    ) -> Json:
+    ) -> Response:
         chosen = None if class_id is None else session.check_class(class_id)
-        return session.grid(queue, chosen, cursor, limit, only_open=only == "open")
+        return JSONResponse(session.grid(queue, chosen, cursor, limit, only_open=only == "open"))
 
-    @app.get("/api/exemplars")
-    def exemplars(class_id: _QueryId) -> Json:
-        return {"items": session.exemplars(session.check_class(class_id))}
+    @app.get("/api/exemplars", response_class=JSONResponse)
+    def exemplars(class_id: _QueryId) -> Response:
+        return JSONResponse({"items": session.exemplars(session.check_class(class_id))})
 
-    @app.get("/api/suggestion")
-    def suggestion(id: _QueryId) -> Json:
-        return session.suggestion(session.check_sample(id))
+    @app.get("/api/suggestion", response_class=JSONResponse)
+    def suggestion(id: _QueryId) -> Response:
+        return JSONResponse(session.suggestion(session.check_sample(id)))
 
-    @app.get("/api/changes")
-    def changes(since: Annotated[int, Query(ge=-1, lt=2**62)], class_id: _QueryId | None = None) -> Json:
-        return session.changes(since, None if class_id is None else session.check_class(class_id))
+    @app.get("/api/changes", response_class=JSONResponse)
+    def changes(since: Annotated[int, Query(ge=-1, lt=2**62)], class_id: _QueryId | None = None) -> Response:
+        return JSONResponse(session.changes(since, None if class_id is None else session.check_class(class_id)))
 
     @app.get("/thumb/{sample_id}", response_class=Response)
     async def thumbnail(sample_id: _Id, request: Request) -> Response:
@@ -114,42 +113,43 @@ def _add_reads(app: FastAPI, session: ReviewSession, pictures: Pictures) -> None
 
 
 def _add_writes(app: FastAPI, session: ReviewSession) -> None:
-    @app.post("/api/decisions")
-    def decide(body: DecisionBody, request: Request) -> Json:
+    @app.post("/api/decisions", response_class=JSONResponse)
+    def decide(body: DecisionBody, request: Request) -> Response:
         row = session.check_sample(body.sample_id)
         said = Decision(body.client_id, (row,), body.verdict, body.queue, body.correct_label, body.seconds)
         [number] = session.decide(said, reviewer_of(request, session.reviewer))
-        return {"decision_id": number, "progress": session.progress(int(session.samples.given[row]))}
+        return JSONResponse({"decision_id": number, "progress": session.progress(int(session.samples.given[row]))})
 
-    @app.post("/api/decisions/bulk")
-    def decide_many(body: BulkBody, request: Request) -> Json:
+    @app.post("/api/decisions/bulk", response_class=JSONResponse)
+    def decide_many(body: BulkBody, request: Request) -> Response:
         rows = tuple(session.check_sample(row) for row in body.sample_ids)
         said = Decision(body.client_id, rows, body.verdict, body.queue, is_bulk=True)
         numbers = session.decide(said, reviewer_of(request, session.reviewer))
-        return {"decision_ids": numbers, "progress": session.progress(int(session.samples.given[rows[0]]))}
+        progress = session.progress(int(session.samples.given[rows[0]]))
+        return JSONResponse({"decision_ids": numbers, "progress": progress})
 
-    @app.post("/api/undo")
-    def undo(body: UndoBody, request: Request) -> Json:
+    @app.post("/api/undo", response_class=JSONResponse)
+    def undo(body: UndoBody, request: Request) -> Response:
         number, item = session.undo(body.decision_id, reviewer_of(request, session.reviewer))
-        return {"decision_id": number, "sample": item, "progress": session.progress(item["given_label"])}
+        return JSONResponse({"decision_id": number, "sample": item, "progress": session.progress(item["given_label"])})
 
-    @app.post("/api/exemplars")
-    def choose_exemplar(body: ExemplarBody) -> Json:
+    @app.post("/api/exemplars", response_class=JSONResponse)
+    def choose_exemplar(body: ExemplarBody) -> Response:
         class_id, row = session.check_class(body.class_id), session.check_sample(body.sample_id)
         session.choose_exemplar(class_id, row, body.action)
-        return {"items": session.exemplars(class_id)}
+        return JSONResponse({"items": session.exemplars(class_id)})
 
 
 def _add_refit(app: FastAPI, refit: Refit) -> None:
-    @app.post("/api/refit", status_code=202)
-    def start() -> Json:
+    @app.post("/api/refit", response_class=JSONResponse)
+    def start() -> Response:
         if not refit.start():
             raise HTTPException(409, "a refit is running already")
-        return refit.status()
+        return JSONResponse(refit.status(), 202)
 
-    @app.get("/api/refit")
-    def status() -> Json:
-        return refit.status()
+    @app.get("/api/refit", response_class=JSONResponse)
+    def status() -> Response:
+        return JSONResponse(refit.status())
 
 
 def reviewer_of(request: Request, default: str) -> str:
