@@ -24,7 +24,7 @@ COMMANDS = [
     "score",
     "convert",
 ]
-COMMANDS += ["references", "labels import", "labels export"]
+COMMANDS += ["references", "labels import", "labels export", "labels agreement"]
 
 
 def noisette(*arguments: object) -> Result:

@@ -6,6 +6,7 @@ import pytest
 
 from noisette.errors import DataFileError, WorkspaceError
 from noisette.pipeline.database import use_database
+from noisette.pipeline.report import _flat_settings
 from noisette.pipeline.settings import Settings, read_settings
 from noisette.pipeline.workspace import (
     DATABASE_VARIABLE,
@@ -81,6 +82,11 @@ def test_a_database_that_cannot_be_used_changes_nothing(small: Workspace) -> Non
     with pytest.raises(WorkspaceError, match="cannot be used"):
         use_database(small, "sqlite:////no/such/folder/x.sqlite")
     assert (small.root / "noisette.toml").read_bytes() == before
+
+
+def test_a_report_does_not_say_where_the_decisions_are(small: Workspace, tmp_path: Path) -> None:
+    moved, _ = use_database(small, f"sqlite:///{tmp_path / 'team.sqlite'}")
+    assert "team.sqlite" not in str(_flat_settings(moved, {}))
 
 
 @pytest.mark.parametrize(

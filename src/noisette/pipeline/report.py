@@ -170,8 +170,9 @@ def _suspicious(
 
 
 def _flat_settings(workspace: Workspace, detection: dict[str, Any]) -> dict[str, object]:
-    """Give every setting but where files are; those of detection as when it ran, whatever `noisette.toml` says now."""
+    """Give every setting but where files and decisions are; those of detection as when it ran, not as they are now."""
     sections = workspace.settings.to_json() | detection.get("settings", {})
+    del sections["store"]
     for section in ("images", "embed"):
         if not workspace.has_images:
             del sections[section]

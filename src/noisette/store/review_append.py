@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import Connection, Table, bindparam, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from noisette.errors import InvalidInputError
-from noisette.store.review_models import DecisionRow
+from noisette.store.review_models import DecisionRow, review_of
 from noisette.store.review_standing import update_standing
 from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, UNVERIFIED, Review
 
@@ -19,6 +21,12 @@ _Who = tuple[str, str, str, str]
 """split, key, reviewer, queue"""
 _Said = tuple[int, int, int, float | None]
 """given label, verification label, correct label, inclusion probability"""
+_Rows = dict[str, dict[str, Any]]
+"""rows of the table, by identity"""
+
+_TABLE = cast(Table, DecisionRow.__table__)
+_INSERT = insert(_TABLE)
+_FIND = select(_TABLE.c.identity, _TABLE.c.id).where(_TABLE.c.identity.in_(bindparam("identities", expanding=True)))
 
 
 def append_reviews(session: Session, reviews: list[Review], *, from_file: bool = False) -> int:
@@ -27,7 +35,7 @@ def append_reviews(session: Session, reviews: list[Review], *, from_file: bool =
         _check(review)
     imported = [review for review in reviews if _is_imported(review, from_file)]
     before = _last_imports(session, imported)
-    rows: dict[str, dict[str, object]] = {}
+    rows: _Rows = {}
     for review in reviews:
         if not _is_imported(review, from_file):
             identity = _identity(review, review.time.isoformat())
@@ -39,7 +47,7 @@ def append_reviews(session: Session, reviews: list[Review], *, from_file: bool =
             identity = _identity(review, last[1] if last else "")
             before[who] = (said, identity)
         rows.setdefault(identity, _columns(review) | {"identity": identity})
-    return len(_insert(session, rows))
+    return _insert_new(session.connection(), rows, _ids(session.connection(), rows))
 
 
 def add_reviews(session: Session, reviews: list[Review]) -> list[int]:
@@ -47,12 +55,10 @@ def add_reviews(session: Session, reviews: list[Review]) -> list[int]:
     for review in reviews:
         _check(review)
     identities = [_identity(review, review.time.isoformat()) for review in reviews]
-    rows: dict[str, dict[str, object]] = {}
+    rows: _Rows = {}
     for identity, review in zip(identities, reviews, strict=True):
         rows.setdefault(identity, _columns(review) | {"identity": identity})
-    _insert(session, rows)
-    query = select(DecisionRow.identity, DecisionRow.id).where(DecisionRow.identity.in_(rows))
-    ids: dict[str, int] = {identity: number for identity, number in session.execute(query)}
+    ids = _insert(session.connection(), rows)
     return [ids[identity] for identity in identities]
 
 
@@ -62,15 +68,16 @@ def undo_decision(session: Session, decision_id: int, reviewer: str, time: datet
     Raises:
         InvalidInputError: there is no such decision.
     """
-    done = session.scalar(select(DecisionRow.id).where(DecisionRow.undoes == decision_id))
+    connection = session.connection()
+    done = connection.scalar(select(_TABLE.c.id).where(_TABLE.c.undoes == decision_id))
     if done is not None:
-        return done
-    row = session.get(DecisionRow, decision_id)
+        return int(done)
+    row = connection.execute(select(_TABLE).where(_TABLE.c.id == decision_id)).one_or_none()
     if row is None or row.undoes is not None:
         what = "there is no decision of that number" if row is None else "that is no decision, but takes one back"
         raise InvalidInputError(f"`decision_id` must be the number of a decision, got {decision_id}: {what}")
     said = replace(
-        row.to_review(),
+        review_of(row),
         reviewer=reviewer,
         time=time,
         queue="undo",
@@ -81,18 +88,29 @@ def undo_decision(session: Session, decision_id: int, reviewer: str, time: datet
     )
     _check(said)
     identity = _hash("undo", str(decision_id))
-    _insert(session, {identity: _columns(said) | {"identity": identity, "undoes": decision_id}})
-    return session.scalars(select(DecisionRow.id).where(DecisionRow.undoes == decision_id)).one()
+    row_of_it = _columns(said) | {"identity": identity, "undoes": decision_id}
+    return _insert(connection, {identity: row_of_it})[identity]
 
 
-def _insert(session: Session, rows: dict[str, dict[str, object]]) -> list[dict[str, object]]:
-    """Insert the rows, by identity, that are not there yet, and choose anew what stands for their samples."""
-    known = set(session.scalars(select(DecisionRow.identity).where(DecisionRow.identity.in_(rows))))
+def _insert(connection: Connection, rows: _Rows) -> dict[str, int]:
+    """Insert the rows that are not there yet; give the number of each one, by identity."""
+    known = _ids(connection, rows)
+    if _insert_new(connection, rows, known):
+        known |= _ids(connection, [identity for identity in rows if identity not in known])
+    return known
+
+
+def _insert_new(connection: Connection, rows: _Rows, known: Mapping[str, int]) -> int:
+    """Insert the rows whose identity is not known, and choose anew what stands for their samples; give how many."""
     new = [row for identity, row in rows.items() if identity not in known]
     if new:
-        session.execute(insert(DecisionRow), new)
-        update_standing(session.connection(), [(str(row["split"]), str(row["key"])) for row in new])
-    return new
+        connection.execute(_INSERT, new)
+        update_standing(connection, [(row["split"], row["key"]) for row in new])
+    return len(new)
+
+
+def _ids(connection: Connection, identities: Iterable[str]) -> dict[str, int]:
+    return {row.identity: row.id for row in connection.execute(_FIND, {"identities": list(identities)})}
 
 
 def _is_imported(review: Review, from_file: bool) -> bool:
@@ -104,9 +122,9 @@ def _last_imports(session: Session, reviews: list[Review]) -> dict[_Who, tuple[_
     if not reviews:
         return {}
     names = sorted({(review.split, review.key) for review in reviews})
-    row, queues = DecisionRow, sorted({review.queue for review in reviews})
-    query = select(row).where(row.queue.in_(queues), tuple_(row.split, row.key).in_(names)).order_by(row.id)
-    found = [(row.to_review(), row.identity) for row in session.scalars(query)]
+    c, queues = _TABLE.c, sorted({review.queue for review in reviews})
+    query = select(_TABLE).where(c.queue.in_(queues), tuple_(c.split, c.key).in_(names)).order_by(c.id)
+    found = [(review_of(row), row.identity) for row in session.connection().execute(query)]
     return {(one.split, one.key, one.reviewer, one.queue): (_said(one), identity) for one, identity in found}
 
 
@@ -125,7 +143,7 @@ def _hash(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _columns(review: Review) -> dict[str, object]:
+def _columns(review: Review) -> dict[str, Any]:
     return {
         "split": review.split,
         "key": review.key,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, Float, Index, String, false
+from sqlalchemy import CheckConstraint, DateTime, Dialect, Float, Index, Row, String, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from noisette.errors import InvalidInputError
+from noisette.store.review_records import StoredReview
 from noisette.types import Review
 
 SCHEMA_VERSION = 3
@@ -77,25 +79,6 @@ class DecisionRow(Base):
     client_id: Mapped[str] = mapped_column(server_default="")
     undoes: Mapped[int | None]
 
-    def to_review(self) -> Review:
-        """Give the decision as a plain record."""
-        return Review(
-            key=self.key,
-            split=self.split,
-            given_label=self.given_label,
-            verification_label=self.verification_label,
-            correct_label=self.correct_label,
-            reviewer=self.reviewer,
-            time=self.time,
-            queue=self.queue,
-            inclusion_probability=self.inclusion_probability,
-            seconds=self.seconds,
-            is_bulk=self.is_bulk,
-            model_quality=self.model_quality,
-            model_suggestion=self.model_suggestion,
-            client_id=self.client_id,
-        )
-
 
 class StandingRow(Base):
     """The decision that stands for a sample; derived from the decisions, see `review_standing`."""
@@ -119,3 +102,28 @@ class ProgressRow(Base):
     correct: Mapped[int]
     wrong: Mapped[int]
     unsure: Mapped[int]
+
+
+def review_of(row: Row[Any]) -> Review:
+    """Give a row of the decisions as a plain record."""
+    return Review(
+        key=row.key,
+        split=row.split,
+        given_label=row.given_label,
+        verification_label=row.verification_label,
+        correct_label=row.correct_label,
+        reviewer=row.reviewer,
+        time=row.time,
+        queue=row.queue,
+        inclusion_probability=row.inclusion_probability,
+        seconds=row.seconds,
+        is_bulk=row.is_bulk,
+        model_quality=row.model_quality,
+        model_suggestion=row.model_suggestion,
+        client_id=row.client_id,
+    )
+
+
+def stored_review(row: Row[Any]) -> StoredReview:
+    """Give a row of the decisions with its number, and that of the one it undoes."""
+    return StoredReview(row.id, review_of(row), row.undoes)

@@ -7,14 +7,15 @@ from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Row, bindparam, func, select, tuple_
 
 from noisette.store.review_append import add_reviews, append_reviews, undo_decision
 from noisette.store.review_copy import copy_decisions
 from noisette.store.review_database import ReviewDatabase
-from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow
+from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow, review_of, stored_review
 from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_rule import Voice, standing_voices
 from noisette.store.review_standing import CHUNK as _CHUNK
@@ -98,9 +99,9 @@ class ReviewStore:
 
     def since(self, decision_id: int, limit: int) -> list[StoredReview]:
         """Give up to `limit` rows with higher numbers than `decision_id`, decisions and undoings, in their order."""
-        query = select(DecisionRow).where(DecisionRow.id > decision_id).order_by(DecisionRow.id).limit(limit)
         with self._database.session_scope() as session:
-            return [_stored(row) for row in session.scalars(query)]
+            rows = session.connection().execute(_SINCE, {"after": decision_id, "most": limit})
+            return [stored_review(row) for row in rows]
 
     def last_id(self) -> int:
         """Give the number of the last row; 0 where there is none."""
@@ -113,12 +114,12 @@ class ReviewStore:
         Takes time by the number of keys, not by that of the decisions: it is made for one page.
         """
         found: dict[tuple[str, str], StoredReview] = {}
-        names, row = list(dict.fromkeys(keys)), StandingRow
+        names = list(dict.fromkeys(keys))
         with self._database.session_scope() as session:
+            connection = session.connection()
             for start in range(0, len(names), _CHUNK):
-                chosen = tuple_(row.split, row.key).in_(names[start : start + _CHUNK])
-                query = select(DecisionRow).join(row, DecisionRow.id == row.decision_id).where(chosen)
-                found |= {(one.split, one.key): _stored(one) for one in session.scalars(query)}
+                rows = connection.execute(_STANDING_OF, {"names": names[start : start + _CHUNK]})
+                found |= {(row.split, row.key): stored_review(row) for row in rows}
         return found
 
     def iter_standing(self, batch_size: int = 10_000) -> Iterator[list[tuple[int, str, str, int, int, int]]]:
@@ -163,13 +164,13 @@ class ReviewStore:
         while page := self._samples_after(last):
             with self._database.session_scope() as session:
                 name = tuple_(DecisionRow.split, DecisionRow.key)
-                rows = session.scalars(select(DecisionRow).where(name.in_(page)))
-                by_sample: dict[tuple[str, str], list[DecisionRow]] = {one: [] for one in page}
+                rows = session.connection().execute(select(DecisionRow.__table__).where(name.in_(page)))
+                by_sample: dict[tuple[str, str], list[Row[Any]]] = {one: [] for one in page}
                 for row in rows:
                     by_sample[row.split, row.key].append(row)
             for decisions in by_sample.values():
                 records = {row.id: row for row in decisions}
-                yield from (records[voice.id].to_review() for voice in standing_voices([_voice(d) for d in decisions]))
+                yield from (review_of(records[voice.id]) for voice in standing_voices([_voice(d) for d in decisions]))
             last = page[-1]
 
     def _samples_after(self, last: tuple[str, str] | None) -> list[tuple[str, str]]:
@@ -207,8 +208,8 @@ class ReviewStore:
         With one reviewer that is his last one that was not undone; several vote, see `review_rule.choose_standing`.
         """
         with self._database.session_scope() as session:
-            rows = session.scalars(_standing()).yield_per(1000)
-            return {(row.split, row.key): row.to_review() for row in rows}
+            rows = session.connection().execute(_STANDING)
+            return {(row.split, row.key): review_of(row) for row in rows}
 
     def resolve(self, splits: Sequence[str], keys: Sequence[str], given_labels: IntArray) -> ResolvedLabels:
         """Give the labels that stand for N samples, aligned to them; see `ResolvedLabels`."""
@@ -277,13 +278,16 @@ class ReviewStore:
         self.close()
 
 
-def _standing() -> Select[DecisionRow]:
-    return select(DecisionRow).join(StandingRow, DecisionRow.id == StandingRow.decision_id).order_by(DecisionRow.id)
+_STANDING = select(DecisionRow.__table__).join(StandingRow, DecisionRow.id == StandingRow.decision_id)
+_STANDING_OF = _STANDING.where(tuple_(StandingRow.split, StandingRow.key).in_(bindparam("names", expanding=True)))
+_STANDING = _STANDING.order_by(DecisionRow.id)
+_SINCE = (
+    select(DecisionRow.__table__)
+    .where(DecisionRow.id > bindparam("after"))
+    .order_by(DecisionRow.id)
+    .limit(bindparam("most"))
+)
 
 
-def _stored(row: DecisionRow) -> StoredReview:
-    return StoredReview(row.id, row.to_review(), row.undoes)
-
-
-def _voice(row: DecisionRow) -> Voice:
+def _voice(row: Row[Any]) -> Voice:
     return Voice(row.id, row.given_label, row.verification_label, row.correct_label, row.reviewer, row.undoes)

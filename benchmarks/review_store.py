@@ -1,0 +1,131 @@
+"""The review store with a million decisions: what one page, the counts and one more decision take.
+
+Command: python benchmarks/review_store.py                  (five to fifteen minutes of one core, 1 GB of disk)
+         python benchmarks/review_store.py --smoke          (seconds; numbers mean nothing)
+         python benchmarks/review_store.py --database postgresql+psycopg://USER@HOST/EMPTY_DATABASE
+
+1,000,000 samples in 1,000 classes, a decision on each, appended as an import is; 1 % of them with a second reviewer.
+Then, milliseconds of wall time at the median and the 99th percentile of 300 calls each, and CPU at the mean: `standing`
+of the 60 keys of one page, anywhere; `progress` of all classes; `add` of one decision, flushed to disk; `undo`; `since`
+with nothing new. Beside `add`, what the disk takes by itself: a 4 kB write and its fsync. Once each: `counts`, and
+`resolve` of all samples.
+Floors: standing, progress and add at the median <= 10 ms more than the fsync.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from noisette.store import ReviewStore
+from noisette.types import Review
+
+FLOOR_MS, PAGE = 10.0, 60
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def key(number: int, num_classes: int) -> str:
+    return f"images/class_{number % num_classes:04}/{number:08}.jpg"
+
+
+def decision(number: int, num_classes: int, reviewer: str, token: str = "") -> Review:
+    return Review(
+        key=key(number, num_classes),
+        given_label=number % num_classes,
+        verification_label=int(number % 5 > 0),
+        reviewer=reviewer,
+        time=datetime.now(UTC) if token else NOW,
+        queue="class" if token else "import",
+        client_id=token,
+    )
+
+
+def imported(size: int, num_classes: int) -> Iterator[Review]:
+    yield from (decision(number, num_classes, "ann") for number in range(size))
+    yield from (decision(number, num_classes, "bob") for number in range(0, size, 100))
+
+
+def milliseconds(calls: int, call: Callable[[int], object]) -> dict[str, float]:
+    taken, cpu = [], time.process_time()
+    for number in range(calls):
+        start = time.perf_counter()
+        call(number)
+        taken.append((time.perf_counter() - start) * 1000)
+    found = {"median": float(np.median(taken)), "p99": float(np.quantile(taken, 0.99))}
+    found["cpu"] = (time.process_time() - cpu) * 1000 / calls
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+def fsync(folder: Path, calls: int) -> dict[str, float]:
+    with (folder / "fsync").open("wb", buffering=0) as file:
+
+        def write(_: int) -> None:
+            file.write(b"x" * 4096)
+            os.fsync(file.fileno())
+
+        return milliseconds(calls, write)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return round(time.perf_counter() - start, 2)
+
+
+def measure(url: str, folder: Path, size: int, num_classes: int, calls: int) -> dict[str, object]:
+    rng = np.random.default_rng(0)
+    results: dict[str, object] = {}
+    with ReviewStore(url) as store:
+        results["import s"] = seconds(lambda: store.append(imported(size, num_classes)))
+        pages = rng.integers(0, size, (calls, PAGE))
+        results["standing"] = milliseconds(
+            calls, lambda call: store.standing([("train", key(int(one), num_classes)) for one in pages[call]])
+        )
+        results["progress"] = milliseconds(calls, lambda _: store.progress())
+        last = store.last_id()
+        some = rng.integers(0, size, calls)
+        numbers: list[int] = []
+        results["add"] = milliseconds(
+            calls, lambda call: numbers.append(store.add(decision(int(some[call]), num_classes, "eve", f"t{call}")))
+        )
+        results["undo"] = milliseconds(calls, lambda call: store.undo(numbers[call], reviewer="eve", time=NOW))
+        results["since"] = milliseconds(calls, lambda _: store.since(last + 2 * calls, 1000))
+        results["fsync"] = fsync(folder, calls)
+        results["counts s"] = seconds(store.counts)
+        results["resolve s"] = seconds(lambda: resolve_all(store, size, num_classes))
+        results["decisions"] = store.counts().decisions
+    return results
+
+
+def resolve_all(store: ReviewStore, size: int, num_classes: int) -> None:
+    keys = [key(number, num_classes) for number in range(size)]
+    store.resolve(["train"] * size, keys, np.arange(size) % num_classes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", help="URL of an empty database; else SQLite in a temporary folder")
+    parser.add_argument("--smoke", action="store_true")
+    options = parser.parse_args()
+    size, num_classes, calls = (2000, 20, 20) if options.smoke else (1_000_000, 1000, 300)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = options.database or f"sqlite:///{folder / 'reviews.sqlite'}"
+        results = measure(url, folder, size, num_classes, calls)
+    for what, value in results.items():
+        print(f"{what:<12} {value}")
+    floor = FLOOR_MS + results["fsync"]["median"]  # type: ignore[index]
+    holds = all(results[what]["median"] <= floor for what in ("standing", "progress", "add"))  # type: ignore[index]
+    print(json.dumps({"benchmark": "review_store", "smoke": options.smoke, "results": results, "holds": holds}))
+
+
+if __name__ == "__main__":
+    main()
