@@ -235,3 +235,33 @@ def test_ten_thousand_pictures_keep_few_elements(chromium: Browser) -> None:
         presses(page, "y")
         until(lambda: len(many.decisions) == 1, page, "a decision far down")
         page.close()
+
+
+def test_a_refused_permission_is_said_and_nothing_is_dropped(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 6)
+    data.trouble = 401
+    presses(page, "n")
+    expect(page.locator("#connection")).to_contain_text(
+        "Open the address that the server printed. 1 decision kept here"
+    )
+    data.trouble = 0
+    until(lambda: len(data.decisions) == 1, page, "the decision")
+
+
+def test_undo_reaches_back_over_a_change_of_what_is_shown(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 6)
+    presses(page, "n")
+    until(lambda: len(data.decisions) == 1, page, "the decision")
+    page.select_option("#show", "all")
+    expect(page.locator(".tile").first).to_have_attribute("data-state", "wrong")
+    page.focus(".tile.current")
+    presses(page, "z")
+    until(lambda: data.undone == {1}, page, "the undo")
+    expect(page.locator(".tile").first).to_have_attribute("data-state", "open")
+
+
+def test_a_write_names_its_workspace(page: Page, address: str) -> None:
+    open_class(page, address, 6)
+    with page.expect_request("**/api/decisions") as asked:
+        presses(page, "n")
+    assert asked.value.headers["x-noisette-workspace"] == "fake"

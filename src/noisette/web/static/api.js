@@ -11,9 +11,9 @@ export class ApiError extends Error {
     this.status = status;
   }
 
-  /** Whether the same request may succeed later: no answer, too many requests, or trouble in the server. */
+  /** Whether the same request may succeed later: no answer, no permission yet, too many requests, trouble in the server. */
   get isPassing() {
-    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+    return [0, 401, 403, 408, 429].includes(this.status) || this.status >= 500;
   }
 }
 
@@ -46,7 +46,8 @@ export const reviewer = () => remembered("reviewer", "") || document.body.datase
 
 /** POST JSON, as `name` where one is given (a decision keeps the name it was made under). */
 export function post(path, body, name = reviewer()) {
-  const headers = { "Content-Type": "application/json", "X-Noisette": "1" };
+  // The workspace goes along: a page left open must not write into another one that is served on its port later.
+  const headers = { "Content-Type": "application/json", "X-Noisette": "1", "X-Noisette-Workspace": document.body.dataset.workspace };
   if (name) headers["X-Noisette-Reviewer"] = encodeURIComponent(name);
   return call(path, { method: "POST", headers, body: JSON.stringify(body) });
 }

@@ -113,8 +113,8 @@ export class Commands {
   undo() {
     const items = this.decider.undo();
     if (items.length === 0) return say("There is nothing to undo.");
-    const index = this.board.items.indexOf(items[0]);
-    if (index >= 0) this.board.goTo(index, { focus: this.board.hasFocus() });
+    const index = this.board.indexOf.get(items[0].id);
+    if (index !== undefined) this.board.goTo(index, { focus: this.board.hasFocus() });
     return say(`Undone: ${many(items.length, "decision")}.`);
   }
 

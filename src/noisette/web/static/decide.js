@@ -53,10 +53,10 @@ export class Decider {
   undo() {
     const last = this.done.pop();
     if (last) {
-      for (const { item, ...state } of last.before) Object.assign(item, state, { isPending: true });
+      const items = last.before.map(({ item, ...state }) => Object.assign(this.board.find(item.id) ?? item, state));
       last.entries.forEach((entry) => this.outbox.undo(entry));
-      this.settle(last.before.map(({ item }) => item));
-      return last.before.map(({ item }) => item);
+      this.settle(items);
+      return items;
     }
     const { current } = this.board;
     if (!current?.decision_id) return [];

@@ -46,7 +46,8 @@ async function start() {
   side.showQuick();
   setUpChoices(board, loader);
   setUpReviewer();
-  setUpRefit(() => loader.reload());
+  // The pictures stay as they are: nobody's place is to be lost. New suggestions come with the next picture.
+  setUpRefit(() => { commands.suggestions.forget(); say("The verifier is refitted."); });
   outbox.send();
   await loader.reload();
   byId("tiles").querySelector(".current")?.focus({ preventScroll: true });
@@ -68,8 +69,13 @@ function showConnection(outbox) {
   const line = byId("connection");
   const isCut = outbox.failures > 0;
   line.classList.toggle("cut", isCut);
-  const words = isCut ? `No connection. ${many(waiting, "decision")} kept here, sent when it is back.` : "";
+  const words = isCut ? `${reason(outbox.trouble)} ${many(waiting, "decision")} kept here, sent when it is back.` : "";
   if (line.textContent !== words) line.textContent = words;
+}
+
+function reason({ status, message }) {
+  if (status === 0) return "No connection.";
+  return status === 401 || status === 403 ? `${message.replace(/\.?$/, ".")} Open the address that the server printed.` : message.replace(/\.?$/, ".");
 }
 
 /** Ask now and then what other people have decided. */

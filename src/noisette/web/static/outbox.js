@@ -61,6 +61,7 @@ export class Outbox {
         this.failures = 0;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
+        this.trouble = error;
         if (error.isPassing) break;
         this.drop(entry);
         this.hooks.refused(entry, error);

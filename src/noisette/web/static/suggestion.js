@@ -23,6 +23,13 @@ export class SuggestionView {
     } else if (this.board.current) this.moved(this.board.current);
   }
 
+  /** Forget what was suggested: the model has changed. */
+  forget() {
+    this.known.clear();
+    for (const item of this.board.items) delete item.suggestion;
+    if (this.board.current) this.moved(this.board.current);
+  }
+
   /** The class id that is suggested for an item and shown, or null. */
   shownFor(item) {
     return this.isOn && item ? this.known.get(item.id)?.suggested_label ?? null : null;
