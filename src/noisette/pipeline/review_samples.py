@@ -90,12 +90,19 @@ class ReviewSamples:
 
     def rows_for(self, splits: list[str], keys: list[str]) -> IntArray:
         """Give the row of each (split, key) of a table, -1 where there is none."""
-        asked = pc.binary_join_element_wise(pa.array(splits, pa.string()), pa.array(keys, pa.string()), _SEPARATOR)
-        known = self._names()
-        if asked.equals(known):
+        asked = pa.array(keys, pa.large_string())
+        numbers = {name: number for number, name in enumerate(self.split_names)}
+        codes = np.array([numbers.get(split, -1) for split in splits], dtype=np.int16)
+        if asked.equals(self._keys) and np.array_equal(codes, self._splits):
             return np.arange(len(self))
-        rows: IntArray = pc.fill_null(pc.index_in(asked, value_set=known), -1).to_numpy(zero_copy_only=False)
-        return rows.astype(np.int64)
+        rows = self._index.first_candidates([_joined(*name) for name in zip(splits, keys, strict=True)])
+        found = rows >= 0
+        same = pc.equal(self._keys.take(pa.array(rows[found])), asked.filter(pa.array(found)))
+        is_right = np.asarray(same.to_numpy(zero_copy_only=False)) & (self._splits[rows[found]] == codes[found])
+        for place in np.flatnonzero(found)[~is_right].tolist():  # another name of that hash comes first
+            row = self.row_of((splits[place], keys[place]))
+            rows[place] = -1 if row is None else row
+        return rows
 
     def _names(self) -> pa.Array:
         splits = pa.DictionaryArray.from_arrays(pa.array(self._splits), pa.array(self.split_names, pa.string()))
@@ -132,6 +139,14 @@ class _KeyIndex:
         order = np.argsort(hashes, kind="stable")
         object.__setattr__(self, "hashes", hashes[order])
         object.__setattr__(self, "rows", order.astype(np.int32))
+
+    def first_candidates(self, names: list[str]) -> IntArray:
+        """Give for each name the first row that may carry it, -1 where none does."""
+        wanted = np.fromiter(map(hash, names), dtype=np.int64, count=len(names))
+        if self.hashes.size == 0:
+            return np.full(wanted.size, -1, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self.hashes, wanted), self.hashes.size - 1)
+        return np.where(self.hashes[places] == wanted, self.rows[places], -1).astype(np.int64)
 
     def candidates(self, name: str) -> list[int]:
         wanted = hash(name)
