@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from noisette.errors import DataFileError, NoisetteError, WorkspaceError
 from noisette.store import ReviewStore
@@ -62,3 +63,24 @@ def test_the_database_is_in_wal_mode(store: ReviewStore, tmp_path: Path) -> None
     with sqlite3.connect(tmp_path / "reviews.sqlite") as plain:
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     plain.close()
+
+
+def test_no_statement_on_some_samples_reads_a_whole_table(tmp_path: Path) -> None:
+    from noisette.store import review_append, review_standing, review_store
+
+    path = tmp_path / "reviews.sqlite"
+    with ReviewStore(path) as store:
+        store.append(review(f"k{i}") for i in range(100))
+    statements = (review_standing._SAID, review_standing._KNOWN, review_store._STANDING_OF, review_append._SAID)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        for statement in statements:
+            values = {"split": "train", "keys": ["k1", "k2"]}
+            compiled = statement.params(values).compile(engine, compile_kwargs={"literal_binds": True})
+            plan = connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all()
+            steps = [row[-1] for row in plan if "TEMP B-TREE" not in row[-1]]
+            assert all(step.startswith("SEARCH") for step in steps), steps
+        disputed = "SELECT split FROM standing WHERE standing.is_disputed = 1 ORDER BY decision_id"
+        (step,) = connection.execute(text(f"EXPLAIN QUERY PLAN {disputed}")).all()
+        assert "USING INDEX standing_disputed" in step[-1]
+    engine.dispose()

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, Table, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from noisette.errors import InvalidInputError
 from noisette.store.review_models import DecisionRow, review_of
+from noisette.store.review_names import by_split, of_samples
 from noisette.store.review_standing import update_standing
 from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, UNVERIFIED, Review
 
@@ -26,6 +27,7 @@ _Rows = dict[str, dict[str, Any]]
 
 _TABLE = cast(Table, DecisionRow.__table__)
 _INSERT = insert(_TABLE)
+_SAID = select(_TABLE).where(of_samples(_TABLE)).order_by(_TABLE.c.id)
 _FIND = select(_TABLE.c.identity, _TABLE.c.id).where(_TABLE.c.identity.in_(bindparam("identities", expanding=True)))
 
 
@@ -121,10 +123,12 @@ def _last_imports(session: Session, reviews: list[Review]) -> dict[_Who, tuple[_
     """Give what the last decision of each reviewer in each queue on these samples said, and its identity."""
     if not reviews:
         return {}
-    names = sorted({(review.split, review.key) for review in reviews})
-    c, queues = _TABLE.c, sorted({review.queue for review in reviews})
-    query = select(_TABLE).where(c.queue.in_(queues), tuple_(c.split, c.key).in_(names)).order_by(c.id)
-    found = [(review_of(row), row.identity) for row in session.connection().execute(query)]
+    queues = {review.queue for review in reviews}
+    connection = session.connection()
+    found: list[tuple[Review, str]] = []
+    for split, keys in by_split((review.split, review.key) for review in reviews):
+        rows = connection.execute(_SAID, {"split": split, "keys": keys})
+        found += [(review_of(row), row.identity) for row in rows if row.queue in queues]
     return {(one.split, one.key, one.reviewer, one.queue): (_said(one), identity) for one, identity in found}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, Float, Index, Row, String, false
+from sqlalchemy import CheckConstraint, DateTime, Dialect, Float, Index, Row, String, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -84,6 +84,14 @@ class StandingRow(Base):
     """The decision that stands for a sample; derived from the decisions, see `review_standing`."""
 
     __tablename__ = "standing"
+    __table_args__ = (
+        Index(
+            "standing_disputed",
+            "decision_id",
+            sqlite_where=text("is_disputed = 1"),
+            postgresql_where=text("is_disputed"),
+        ),
+    )
 
     split: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)

@@ -37,6 +37,8 @@ def standing_voices(voices: Sequence[Voice]) -> list[Voice]:
     Args:
         voices: all rows on one sample, in any order.
     """
+    if len(voices) == 1:
+        return list(voices)
     undone = {voice.undoes for voice in voices if voice.undoes is not None}
     left = sorted((v for v in voices if v.undoes is None and v.id not in undone), key=lambda voice: voice.id)
     last_of = {voice.reviewer: voice for voice in left}
@@ -61,6 +63,8 @@ def choose_standing(voices: Sequence[Voice]) -> Standing | None:
     left = standing_voices(voices)
     if not left:
         return None
+    if len(left) == 1:
+        return Standing(left[0], is_disputed=False)
     sure = [voice for voice in left if voice.verification_label != UNVERIFIED]
     verdicts = {voice.verification_label for voice in sure}
     named = {voice.correct_label for voice in sure if voice.correct_label != NOT_KNOWN}

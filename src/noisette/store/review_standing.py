@@ -11,13 +11,11 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Boolean,
     Connection,
     Integer,
     Row,
     String,
-    bindparam,
     column,
     delete,
     select,
@@ -26,15 +24,13 @@ from sqlalchemy import (
     tuple_,
 )
 
+from noisette.store.review_names import Name, by_split, of_samples
 from noisette.store.review_rule import Standing, Voice, choose_standing
 from noisette.types import CORRECT, MISLABELLED, UNVERIFIED
 
-Name = tuple[str, str]
-"""split, key"""
 _Cell = tuple[int, int]
 """given label, verification label"""
 
-CHUNK = 200  # samples a statement: SQLite takes at most 999 variables in old builds
 _REBUILD = 5_000
 
 # Plain columns, not today's models: a migration calls this on tables that lack what later versions add.
@@ -59,14 +55,9 @@ _STANDING = table(
     column("is_disputed", Boolean),
 )
 _PROGRESS = table("progress")
-_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
-_SAID = (
-    select(_DECISIONS)
-    .where(tuple_(_DECISIONS.c.split, _DECISIONS.c.key).in_(_NAMES))
-    .order_by(_DECISIONS.c.split, _DECISIONS.c.key)
-)
-_KNOWN = select(_STANDING).where(tuple_(_STANDING.c.split, _STANDING.c.key).in_(_NAMES))
-_FORGET = delete(_STANDING).where(tuple_(_STANDING.c.split, _STANDING.c.key).in_(_NAMES))
+_SAID = select(_DECISIONS).where(of_samples(_DECISIONS)).order_by(_DECISIONS.c.key)
+_KNOWN = select(_STANDING).where(of_samples(_STANDING))
+_FORGET = delete(_STANDING).where(of_samples(_STANDING))
 # Both databases know these words, and a statement that is made once takes half of the time.
 _PUT = text(
     'INSERT INTO standing (split, "key", decision_id, given_label, verification_label, is_disputed) '
@@ -84,9 +75,8 @@ _ADD = text(
 def update_standing(connection: Connection, names: Iterable[Name]) -> None:
     """Choose anew what stands for some samples; the caller's transaction holds the write lock."""
     changes: Counter[_Cell] = Counter()
-    waiting = sorted(set(names))
-    for start in range(0, len(waiting), CHUNK):
-        changes.update(_update_chunk(connection, waiting[start : start + CHUNK]))
+    for split, keys in by_split(names):
+        changes.update(_update_split(connection, split, keys))
     _count(connection, changes)
 
 
@@ -105,14 +95,14 @@ def rebuild_standing(connection: Connection) -> None:
         update_standing(connection, last)
 
 
-def _update_chunk(connection: Connection, names: Sequence[Name]) -> Counter[_Cell]:
+def _update_split(connection: Connection, split: str, keys: Sequence[str]) -> Counter[_Cell]:
     """Update what stands; give by how much the number of samples in each cell changed."""
-    said = _by_sample(connection.execute(_SAID, {"names": names}))
+    said = _by_sample(connection.execute(_SAID, {"split": split, "keys": keys}))
     chosen = {name: standing for name, voices in said if (standing := choose_standing(voices)) is not None}
-    known = {(row.split, row.key): row for row in connection.execute(_KNOWN, {"names": names})}
-    gone = [name for name in known if name not in chosen]
+    known = {(row.split, row.key): row for row in connection.execute(_KNOWN, {"split": split, "keys": keys})}
+    gone = [name[1] for name in known if name not in chosen]
     if gone:
-        connection.execute(_FORGET, {"names": gone})
+        connection.execute(_FORGET, {"split": split, "keys": gone})
     rows = [_row(name, standing) for name, standing in chosen.items()]
     if rows:
         connection.execute(_PUT, rows)

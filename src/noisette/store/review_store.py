@@ -16,9 +16,10 @@ from noisette.store.review_append import add_reviews, append_reviews, undo_decis
 from noisette.store.review_copy import copy_decisions
 from noisette.store.review_database import ReviewDatabase
 from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow, review_of, stored_review
+from noisette.store.review_names import CHUNK as _CHUNK
+from noisette.store.review_names import by_split, of_samples
 from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_rule import Voice, standing_voices
-from noisette.store.review_standing import CHUNK as _CHUNK
 from noisette.types import RANDOM_QUEUES, UNVERIFIED, IntArray, Review
 
 
@@ -114,11 +115,10 @@ class ReviewStore:
         Takes time by the number of keys, not by that of the decisions: it is made for one page.
         """
         found: dict[tuple[str, str], StoredReview] = {}
-        names = list(dict.fromkeys(keys))
         with self._database.session_scope() as session:
             connection = session.connection()
-            for start in range(0, len(names), _CHUNK):
-                rows = connection.execute(_STANDING_OF, {"names": names[start : start + _CHUNK]})
+            for split, some in by_split(keys):
+                rows = connection.execute(_STANDING_OF, {"split": split, "keys": some})
                 found |= {(row.split, row.key): stored_review(row) for row in rows}
         return found
 
@@ -163,11 +163,10 @@ class ReviewStore:
         last: tuple[str, str] | None = None
         while page := self._samples_after(last):
             with self._database.session_scope() as session:
-                name = tuple_(DecisionRow.split, DecisionRow.key)
-                rows = session.connection().execute(select(DecisionRow.__table__).where(name.in_(page)))
                 by_sample: dict[tuple[str, str], list[Row[Any]]] = {one: [] for one in page}
-                for row in rows:
-                    by_sample[row.split, row.key].append(row)
+                for split, keys in by_split(page):
+                    for row in session.connection().execute(_SAID, {"split": split, "keys": keys}):
+                        by_sample[row.split, row.key].append(row)
             for decisions in by_sample.values():
                 records = {row.id: row for row in decisions}
                 yield from (review_of(records[voice.id]) for voice in standing_voices([_voice(d) for d in decisions]))
@@ -279,8 +278,9 @@ class ReviewStore:
 
 
 _STANDING = select(DecisionRow.__table__).join(StandingRow, DecisionRow.id == StandingRow.decision_id)
-_STANDING_OF = _STANDING.where(tuple_(StandingRow.split, StandingRow.key).in_(bindparam("names", expanding=True)))
+_STANDING_OF = _STANDING.where(of_samples(StandingRow.__table__))
 _STANDING = _STANDING.order_by(DecisionRow.id)
+_SAID = select(DecisionRow.__table__).where(of_samples(DecisionRow.__table__))
 _SINCE = (
     select(DecisionRow.__table__)
     .where(DecisionRow.id > bindparam("after"))

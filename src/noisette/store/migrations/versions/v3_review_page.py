@@ -49,6 +49,13 @@ def upgrade() -> None:
         sa.Column("verification_label", sa.Integer, nullable=False),
         sa.Column("is_disputed", sa.Boolean, nullable=False),
     )
+    op.create_index(
+        "standing_disputed",
+        "standing",
+        ["decision_id"],
+        sqlite_where=sa.text("is_disputed = 1"),
+        postgresql_where=sa.text("is_disputed"),
+    )
     op.create_table(
         "progress",
         sa.Column("given_label", sa.Integer, primary_key=True, autoincrement=False),
