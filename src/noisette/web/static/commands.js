@@ -67,7 +67,7 @@ export class Commands {
     const chosen = this.board.selection;
     if (chosen.length === 0) return;
     this.decider.decide(chosen, verdict, label);
-    say(chosen.length === 1 ? `Picture ${this.board.index + 1}: ${stateWords(chosen[0], this.names)}` : `${many(chosen.length, "picture")}: ${stateWords(chosen[0], this.names)}`);
+    say(chosen.length === 1 ? `Picture ${this.board.index + 1}: ${stateWords(chosen[0], this.names)}` : `${many(chosen.length, "picture")}: ${stateWords(chosen[0], this.names)}`, true);
     this.board.goOn();
   }
 
@@ -136,7 +136,7 @@ export class Commands {
     const last = this.decider.done.at(-1);
     if (item.state === "wrong" && last?.before.length === 1 && last.before[0].item === item) this.decider.undo();
     else this.decider.decide([item], item.state === "wrong" ? "correct" : "wrong");
-    say(`Picture ${this.board.index + 1}: ${stateWords(item, this.names)}`);
+    say(`Picture ${this.board.index + 1}: ${stateWords(item, this.names)}`, true);
   }
 
   zoom() {

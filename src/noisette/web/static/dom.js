@@ -16,11 +16,11 @@ export function make(tag, attributes = {}, ...children) {
 
 let lastTimer = 0;
 
-/** Say something in the page's status line, which screen readers announce. */
-export function say(text) {
+/** Say something in the page's status line; `isQuiet`: to screen readers only, since the grid shows it already. */
+export function say(text, isQuiet = false) {
   const line = byId("status");
   line.textContent = text;
-  line.classList.toggle("shown", text !== "");
+  line.classList.toggle("shown", text !== "" && !isQuiet);
   clearTimeout(lastTimer);
   lastTimer = setTimeout(() => line.classList.remove("shown"), 5000);
 }

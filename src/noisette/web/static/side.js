@@ -114,6 +114,7 @@ export class Side {
     const rows = this.classes.size <= 10 ? [...this.classes.keys()].map((id) => [String(id), id]) : this.recent.map((id, i) => [KEYS[i], id]);
     const items = rows.map(([key, id]) => make("li", {}, make("button", { type: "button", class: "quick-class", onclick: () => this.take(id) }, make("kbd", {}, key), make("span", {}, this.classes.get(id).name))));
     if (items.length === 0) items.push(make("li", { class: "quiet" }, make("span", {}, "Classes that you choose with "), make("kbd", {}, "/"), make("span", {}, " get a number key here.")));
+    byId("quick").classList.toggle("long", this.classes.size > 10);
     byId("quick").replaceChildren(...items);
   }
 }
