@@ -16,6 +16,7 @@ COMMANDS = [
     "embed",
     "detect",
     "plan",
+    "review",
     "evaluate",
     "run",
     "report",

@@ -242,6 +242,16 @@ def test_a_reviewer_with_an_unprintable_or_endless_name_is_refused(page: Page, n
     assert page.stored() == []
 
 
+def test_a_page_of_another_workspace_is_refused(page: Page) -> None:
+    body = {"client_id": "a", "sample_id": 1, "verdict": "correct"}
+    own = {"X-Noisette-Workspace": page.session.samples.workspace_id}
+    refused = page.client.post("/api/decisions", json=body, headers=WRITES | {"X-Noisette-Workspace": "another"})
+    assert (refused.status_code, "reload it" in refused.json()["error"]) == (403, True)
+    assert page.stored() == []
+    assert own["X-Noisette-Workspace"] in page.client.get("/").text
+    assert page.client.post("/api/decisions", json=body, headers=WRITES | own).status_code == 200
+
+
 def test_an_unknown_sample_is_not_found(page: Page) -> None:
     page.post("/api/decisions", {"client_id": "a", "sample_id": 60, "verdict": "correct"}, status=404)
     page.post("/api/decisions/bulk", {"client_id": "a", "sample_ids": [], "verdict": "correct"}, status=400)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import FastAPI, Path, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -50,7 +50,19 @@ def make_app(
         pictures.close()
         session.close()
 
-    app = FastAPI(title="noisette review", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    def check_workspace(request: Request) -> None:
+        """Refuse a page of another workspace, served at the same address before: its ids mean other samples."""
+        if request.headers.get("x-noisette-workspace", session.samples.workspace_id) != session.samples.workspace_id:
+            raise HTTPException(403, "this page belongs to another workspace; reload it")
+
+    app = FastAPI(
+        title="noisette review",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        dependencies=[Depends(check_workspace)],
+    )
     app.add_middleware(Guard, settings=guard or GuardSettings())
     _add_pages(app, session)
     _add_reads(app, session, pictures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import secrets
@@ -97,6 +98,8 @@ def serve(session: ReviewSession, binding: Binding, *, thumbnail_bytes: int) -> 
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: no collection looks through it again while somebody waits for an answer
     try:
         server.run(sockets=[binding.socket])
     except KeyboardInterrupt:
