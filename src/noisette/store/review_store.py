@@ -145,11 +145,13 @@ class ReviewStore:
 
         A table kept in the same transaction as the decisions is read, so it takes time by the number of classes.
         """
-        row = ProgressRow
-        query = select(row.given_label, row.correct, row.wrong, row.unsure).order_by(row.given_label)
         with self._database.session_scope() as session:
-            counts = list(session.execute(query))
-        return {given: ClassProgress(sum(parts), *parts) for given, *parts in counts if sum(parts)}
+            counts = session.connection().execute(_PROGRESS).all()
+        return {
+            given: ClassProgress(correct + wrong + unsure, correct, wrong, unsure)
+            for given, correct, wrong, unsure in counts
+            if correct or wrong or unsure
+        }
 
     def disputed(self) -> list[tuple[str, str]]:
         """Give the (split, key) of the samples on which reviewers disagree, in verdict or in class, the latest last."""
@@ -280,6 +282,7 @@ class ReviewStore:
 _STANDING = select(DecisionRow.__table__).join(StandingRow, DecisionRow.id == StandingRow.decision_id)
 _STANDING_OF = _STANDING.where(of_samples(StandingRow.__table__))
 _STANDING = _STANDING.order_by(DecisionRow.id)
+_PROGRESS = select(ProgressRow.__table__).order_by(ProgressRow.given_label)
 _SAID = select(DecisionRow.__table__).where(of_samples(DecisionRow.__table__))
 _SINCE = (
     select(DecisionRow.__table__)
