@@ -81,6 +81,7 @@ class ReviewSession:
         """Read the scores, at the start and after each refit."""
         scores = load_review_scores(self.workspace, self.samples)
         queues = ReviewQueues(self.workspace, self.samples, scores, self._board, self._audit)
+        queues.order("suspicious", None)  # sorts all samples: now, and not while somebody decides
         self._scored: tuple[ReviewScores | None, ReviewQueues] = scores, queues  # at once: requests see both or none
 
     @property
