@@ -14,7 +14,10 @@ NOBODY = np.full(6, -1)
 QUALITY = np.array([0.9, 0.1, 0.5, 0.1, 0.7, 0.0])
 
 
-@pytest.mark.parametrize("text", ["error", "precision=0.9", "precision=1", "budget=500", "budget=0"])
+@pytest.mark.parametrize(
+    "text",
+    ["error", "precision=0.9", "precision=1", "budget=500", "budget=0", "budget=1234567", "precision=0.12345678"],
+)
 def test_goals_are_read_and_written_alike(text: str) -> None:
     assert str(parse_goal(text)) == text
     assert parse_goal(f" {text.replace('=', ' = ')} ") == parse_goal(text)

@@ -128,12 +128,12 @@ def verifiers_to_run(workspace: Workspace, labelled: LabelledFeatures) -> tuple[
     if (labelled.verification_labels[~labelled.is_evaluation] >= 0).any():
         none = "verification labels of one kind only, correct or mislabelled, where both are needed"
     note = (
-        f"{none}: labels are ranked by how far a classifier trained on the given labels disagrees; "
+        f"{none}: labels are ranked by evidence of which each kind counts the same, and verdicts are a guess; "
         "check some labels, import them with `noisette labels import`, and detect again"
     )
     if wanted in ("auto", WITHOUT_LABELS):
         return (WITHOUT_LABELS,), (note,)
-    return names, (f"{none}: scores rank the labels, but there is no calibrated probability",)
+    return names, (f"{none}: scores rank the labels, but no probability or verdict is learned from checked ones",)
 
 
 def evaluate_scores_of(workspace: Workspace, name: str, labelled: LabelledFeatures) -> Detection:

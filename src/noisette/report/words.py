@@ -171,7 +171,7 @@ def cleaning(data: ReportData) -> str:
     kind, _, number = found.goal.partition("=")
     aim = {
         "error": "for as few wrong verdicts as possible",
-        "precision": f"as many as can be while {percent(float(number or 0), 0)} of them are expected to be wrong",
+        "precision": f"as many as can be while {100 * float(number or 0):.10g} % of them are expected to be wrong",
         "budget": "by the budget of a review, most suspicious first",
     }.get(kind, "")
     text = f"{plural(found.num_flagged, 'unchecked label')} {_is(found.num_flagged)} flagged, {aim}"

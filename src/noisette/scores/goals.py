@@ -29,7 +29,9 @@ class Goal:
 
     def __str__(self) -> str:
         """Give the goal as it is written in settings."""
-        return self.kind if self.kind == "error" else f"{self.kind}={self.value:g}"
+        if self.kind == "error":
+            return self.kind
+        return f"{self.kind}={self.value:.15g}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ def test_a_margin_is_the_log_ratio_of_lifts() -> None:
 
 def test_a_class_that_draws_everything_to_itself_gains_nothing_by_it() -> None:
     probs = np.array([[0.6, 0.4], [0.8, 0.2]])
-    first, second = adjusted_margins(np.log(probs), log_prior(np.log(probs)))
+    first, second = adjusted_margins(np.log(probs), log_prior([np.log(probs)]))
     assert first[1] > 0 > first[0]
     assert second[0] > 0
 
@@ -30,4 +30,5 @@ def test_extremes_are_bounded_and_a_single_class_has_no_rival() -> None:
 
 
 def test_the_prior_is_the_log_of_the_mean_probability() -> None:
-    assert log_prior(np.log(np.array([[0.9, 0.1], [0.5, 0.5]]))) == pytest.approx(np.log([0.7, 0.3]))
+    blocks = [np.log(np.array([[0.9, 0.1]])), np.log(np.array([[0.5, 0.5], [0.7, 0.3]]))]
+    assert log_prior(blocks) == pytest.approx(np.log([0.7, 0.3]))

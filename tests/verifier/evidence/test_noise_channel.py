@@ -53,8 +53,8 @@ def test_progress_is_told_round_by_round() -> None:
         max_rounds=3,
         progress=lambda *step: told.append((step[0], step[1], step[2])),
     )
-    assert told[0] == ("classifier", 0, 3)
-    assert told[-1] == ("classifier", 3, 3)
+    assert told[0] == ("classifier", 0, 6)
+    assert told[-1] == ("classifier", 6, 6)
 
 
 def test_a_ratio_is_that_of_the_joint_probabilities() -> None:
@@ -78,3 +78,20 @@ def test_a_class_with_one_row_and_constant_features_give_finite_numbers() -> Non
     features = np.ones((12, 2), dtype=np.float32)
     found = fit_noise_channel(features, np.array([0] * 6 + [1] * 5 + [2]), np.arange(12) % 5, 3)
     assert all(np.isfinite(array).all() for stage in found.values() for array in stage.values())
+
+
+def test_no_round_is_taken_where_classes_have_a_few_rows() -> None:
+    rng = np.random.default_rng(3)
+    truth = np.repeat(np.arange(40), 10)
+    features = (rng.normal(size=(40, 16))[truth] + rng.normal(size=(400, 16))).astype(np.float32)
+    given = np.where(rng.random(400) < 0.2, rng.integers(40, size=400), truth)
+    assert set(fit_noise_channel(features, given, np.arange(400) % 5, 40)) == {"plain"}
+
+
+def test_few_rows_leave_the_given_label_its_say() -> None:
+    """Each row of the channel leans on one imagined sample, not on one a class: 10 real ones must outweigh it."""
+    logs = np.log(np.full((100, 10), 0.1))
+    logs[np.arange(100), np.arange(100) % 10] = np.log(0.5)
+    right, channel = right_classes(log_softmax(logs, axis=1), np.arange(100) % 10)
+    assert right[np.arange(100), np.arange(100) % 10].min() > 0.9
+    assert np.diag(channel).min() > 0.8

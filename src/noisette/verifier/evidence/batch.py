@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from noisette.verifier.scorer import Arrays
 
 NUM_NEIGHBORS = 200
 LEAST_PROBABILITY = 1e-12
+MAX_NUMBERS = 1 << 22
+"""Numbers of a (B, K) array of a batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +52,26 @@ def make_batch(query: Query, index: NeighborIndex) -> Batch:
     return Batch(query, is_finite, features, unit_rows(features), found)
 
 
+def make_batches(query: Query, index: NeighborIndex, num_classes: int) -> Iterator[Batch]:
+    """Cut a query into batches of which (B, K) numbers take 32 MB at most; a query of no rows gives one empty batch."""
+    size, num_rows = max(64, MAX_NUMBERS // num_classes), query.given_labels.size
+    for first in range(0, max(1, num_rows), size):
+        yield make_batch(query.where(np.arange(first, min(first + size, num_rows))), index)
+
+
 def log_probabilities(batch: Batch, models: Arrays) -> Float64Array:
     """Give (B, K) log class probabilities: the user's, or those of the cross-fitted classifier; at least log 1e-12.
 
     Raises:
-        InvalidInputError: the verifier was fitted with the user's probabilities, and these rows have none.
+        InvalidInputError: the verifier was fitted with the user's probabilities, and these rows have none, or without
+            any, and these rows have some.
     """
     probs = batch.query.pred_probs
+    if probs is not None and "weights" in models:
+        raise InvalidInputError(
+            "`pred_probs` must be left out: this EvidenceVerifier was fitted without; fit it with those of its rows to "
+            "score by probabilities of yours"
+        )
     if probs is None and "weights" not in models:
         raise InvalidInputError(
             "`pred_probs` is needed: this EvidenceVerifier was fitted with `pred_probs`; pass those of these rows "

@@ -6,6 +6,8 @@ label many samples carry wrongly would draw samples to itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from noisette.types import Float64Array, IntArray
@@ -37,7 +39,12 @@ def channel_evidence(logs: Float64Array, labels: IntArray, channel: Float64Array
     return np.clip(channel_ratios(logs, labels, channel), -MAX_CHANNEL_RATIO, MAX_CHANNEL_RATIO)
 
 
-def log_prior(logs: Float64Array) -> Float64Array:
-    """Log of the mean probability of each class over a sample of rows, (K,); logs is (B, K)."""
-    prior: Float64Array = np.log(np.maximum(np.exp(logs).mean(axis=0), 1e-6))
+def log_prior(logs: Iterable[Float64Array]) -> Float64Array:
+    """Log of the mean probability of each class over a sample of rows, (K,); logs are (B, K) blocks of them."""
+    sums, rows = None, 0
+    for block in logs:
+        part = np.exp(block).sum(axis=0)
+        sums, rows = part if sums is None else sums + part, rows + len(block)
+    assert sums is not None
+    prior: Float64Array = np.log(np.maximum(sums / max(rows, 1), 1e-6))
     return prior

@@ -14,7 +14,7 @@ from noisette.neighbors import NeighborIndex, build_index
 from noisette.types import ArrayTable, Float32Array, Float64Array, IntArray, Progress
 from noisette.verifier.baselines.linear_models import folds_of_hashes
 from noisette.verifier.baselines.row_samples import MAX_NUMBERS, sample_rows
-from noisette.verifier.evidence.batch import Batch, log_probabilities, make_batch
+from noisette.verifier.evidence.batch import Batch, log_probabilities, make_batches
 from noisette.verifier.evidence.centers import class_centers
 from noisette.verifier.evidence.class_statistics import class_statistics
 from noisette.verifier.evidence.classifier import log_prior
@@ -58,9 +58,10 @@ def make_context(
     context: Arrays = {"present": data.class_counts > 0}
     context |= {f"index/{name}": array for name, array in index.to_arrays().items()}
     chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
-    batch = make_batch(Query(features[chosen], labels[chosen], None if probs is None else probs[chosen]), index)
+    query = Query(features[chosen], labels[chosen], None if probs is None else probs[chosen])
+    batches = list(make_batches(query, index, data.num_classes))
     for name, stage in stages.items():
-        full = _with_statistics(stage, features, index, batch, data.num_classes)
+        full = _with_statistics(stage, features, index, batches, data.num_classes)
         # Products of arrays laid out otherwise differ in last bits: a loaded verifier must give the same scores.
         context |= {f"{name}/{key}": np.ascontiguousarray(array) for key, array in full.items()}
     return context
@@ -93,12 +94,13 @@ def _of_probabilities(probs: Float64Array, labels: IntArray) -> Arrays:
 
 
 def _with_statistics(
-    stage: Arrays, features: Float32Array, index: NeighborIndex, batch: Batch, num_classes: int
+    stage: Arrays, features: Float32Array, index: NeighborIndex, batches: list[Batch], num_classes: int
 ) -> Arrays:
-    right = stage["right"][index.rows].astype(np.float16)
-    stage = stage | {"right": right, "centers": class_centers(features[index.rows], right)}
-    stage["prior"] = log_prior(log_probabilities(batch, stage))
-    evidence, labels = label_evidence(batch, stage), batch.query.given_labels
+    right, bank = stage["right"][index.rows].astype(np.float16), features[index.rows]
+    stage = stage | {"right": right, "centers": class_centers(bank, right, folds_of_hashes(row_hashes(bank)))}
+    stage["prior"] = log_prior([log_probabilities(batch, stage) for batch in batches])
+    evidence = np.concatenate([label_evidence(batch, stage) for batch in batches])
+    labels = np.concatenate([batch.query.given_labels for batch in batches])
     mean, deviation = class_statistics(evidence[:, COPIED], labels, num_classes)
     stage |= {"class_mean": mean, "class_deviation": deviation}
     population = Population.of(with_copies(evidence, labels, stage), FAMILIES)

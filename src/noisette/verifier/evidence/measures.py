@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from noisette.types import Float64Array, IntArray
+from noisette.verifier.baselines.linear_models import folds_of_hashes
 from noisette.verifier.evidence.batch import Batch, log_probabilities
 from noisette.verifier.evidence.centers import center_evidence
 from noisette.verifier.evidence.class_statistics import standardize
@@ -42,15 +43,21 @@ def class_evidence(batch: Batch, context: Arrays, logs: Float64Array | None = No
     return [
         *classifier_evidence(logs, context["prior"]),
         *vote_evidence(vote_shares(batch.neighbors, right)),
-        *center_evidence(batch.unit, context["centers"]),
+        *center_evidence(batch.unit, context["centers"], folds_of_hashes(batch.query.hashes)),
         *density_evidence(batch.neighbors, right),
     ]
 
 
 def label_evidence(batch: Batch, context: Arrays) -> Float64Array:
     """Give the evidence for the given labels, (B, len(COLUMNS))."""
-    logs, labels = log_probabilities(batch, context), batch.query.given_labels
-    columns = [kind[batch.rows, labels] for kind in class_evidence(batch, context, logs)]
+    logs = log_probabilities(batch, context)
+    return evidence_of_labels(batch, context, logs, class_evidence(batch, context, logs))
+
+
+def evidence_of_labels(batch: Batch, context: Arrays, logs: Float64Array, kinds: list[Float64Array]) -> Float64Array:
+    """Give the same from what `log_probabilities` and `class_evidence` say of the batch."""
+    labels = batch.query.given_labels
+    columns = [kind[batch.rows, labels] for kind in kinds]
     return np.column_stack([*columns, channel_evidence(logs, labels, context["channel"].astype(np.float64))])
 
 

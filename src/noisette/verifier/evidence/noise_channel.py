@@ -2,7 +2,8 @@
 
 p(given = j | x) = sum_k p(k | x) C[k, j]: the classifier and the confusion rates C are fitted in turns, the right
 classes being the hidden variable (Dawid and Skene, 1979; for classifiers Patrini et al., 2017). No verification label
-takes part. A row is always judged by a model that was not fitted on it.
+takes part. A row is always judged by a model that was not fitted on it; but from the first round on its given label has
+a say in what other rows are taken for, so rounds end by the labels of rows that take no part in any.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from noisette.verifier.scorer import Arrays
 FIRST_STEPS, MORE_STEPS = 30, 12
 LEAST_GAIN = 5e-4
 """Log-likelihood a row that a round must gain on labels it has not seen."""
+MIN_ROWS = 50
+"""Rows a class, on average, below which no round is taken: classes of a few rows run into each other."""
 PATIENCE = 2
 """Rounds in a row without that gain after which it is over."""
 
@@ -43,7 +46,7 @@ def fit_noise_channel(
         inverse_penalty: `C` of scikit-learn's logistic regression on features of variance 1; None = the one by which
             unseen given labels are likeliest.
         max_rounds: rounds at most; they end where that likelihood, behind the channel, stops rising; 0 = none.
-        progress: called as ``progress("classifier", rounds done, max_rounds)``.
+        progress: called as ``progress("classifier", rounds done, 2 max_rounds)``: how many rounds help is tried first.
 
     Returns:
         Stages by name: "plain", and "refined" after rounds; each with "weights" (5, K, D), "intercepts"
@@ -55,35 +58,51 @@ def fit_noise_channel(
     if inverse_penalty is None:
         inverse_penalty = problem.find_penalty(given, labels)
     plain = problem.solve(given, inverse_penalty, FIRST_STEPS)
-    refined = _refine(problem, plain, labels, inverse_penalty, max_rounds, progress)
     stages = {"plain": _stage(problem, plain, labels)}
-    return stages if refined is None else stages | {"refined": _stage(problem, refined, labels)}
+    rounds = _best_rounds(problem, given, labels, inverse_penalty, max_rounds, progress)
+    solution = plain
+    for turn in range(rounds):
+        progress("classifier", max_rounds + turn, 2 * max_rounds)
+        solution = _round(problem, solution, labels, inverse_penalty)
+    progress("classifier", 2 * max_rounds, 2 * max_rounds)
+    return stages if rounds == 0 else stages | {"refined": _stage(problem, solution, labels)}
 
 
-def _refine(
+def _round(
+    problem: SoftmaxRegressions, solution: Float64Array, labels: IntArray, inverse_penalty: float
+) -> Float64Array:
+    """Fit the classifiers to the probabilities of the right classes, as judged by the classifiers so far."""
+    right, _ = right_classes(problem.held_out(solution), labels)
+    return problem.solve(right.astype(np.float32), inverse_penalty, MORE_STEPS, solution)
+
+
+def _best_rounds(
     problem: SoftmaxRegressions,
-    solution: Float64Array,
+    given: Float32Array,
     labels: IntArray,
     inverse_penalty: float,
     max_rounds: int,
     progress: Progress,
-) -> Float64Array | None:
-    """Take rounds until two in a row have not made unseen given labels likelier, and go back to the best one.
+) -> int:
+    """Say after which round given labels are likeliest that took no part in any: those of one fold, kept out.
 
-    The first round is never compared with the fit before it: a classifier alone is fitted to predict labels, wrong ones
-    included, so one behind a channel predicts them less well at first even where it judges them better.
+    Rounds are compared with each other, not with the fit before them: a classifier alone is fitted to predict labels,
+    wrong ones included, so one behind a channel predicts them less well at first even where it judges them better.
     """
-    best, fit, since = None, -np.inf, 0
-    for turn in range(max_rounds):
-        progress("classifier", turn, max_rounds)
-        right, _ = right_classes(problem.held_out(solution), labels)
-        solution = problem.solve(right.astype(np.float32), inverse_penalty, MORE_STEPS, solution)
-        found = _likelihood(problem.held_out(solution), labels)
+    unseen = np.flatnonzero(problem.folds == np.bincount(problem.folds).argmax())
+    trial = problem.without(unseen)
+    if max_rounds == 0 or not trial.learns.any() or labels.size < MIN_ROWS * np.unique(labels).size:
+        return 0
+    solution = trial.solve(given, inverse_penalty, FIRST_STEPS)
+    best, fit = 0, -np.inf
+    for turn in range(1, max_rounds + 1):
+        progress("classifier", turn - 1, 2 * max_rounds)
+        solution = _round(trial, solution, labels, inverse_penalty)
+        found = _likelihood(trial.held_out(solution), labels, unseen)
         if found >= fit + LEAST_GAIN:
-            best, fit, since = solution, found, 0
-        elif (since := since + 1) == PATIENCE:
+            best, fit = turn, found
+        elif turn >= best + PATIENCE:
             break
-    progress("classifier", max_rounds, max_rounds)
     return best
 
 
@@ -95,7 +114,7 @@ def right_classes(logs: Float64Array, labels: IntArray, rounds: int = 5) -> tupl
     right: Float64Array = softmax(logs, axis=1)
     channel = np.eye(num_classes)
     for _ in range(rounds):
-        counts = right.T @ given + 1.0
+        counts = right.T @ given + 1.0 / num_classes
         channel = counts / counts.sum(axis=1, keepdims=True)
         right = softmax(logs + np.log(channel[:, labels]).T, axis=1)
     return right, channel
@@ -112,11 +131,13 @@ def channel_ratios(logs: Float64Array, labels: IntArray, channel: Float64Array) 
     return ratios
 
 
-def _likelihood(logs: Float64Array, labels: IntArray) -> float:
-    """Mean log-likelihood of the given labels behind the channel."""
-    _, channel = right_classes(logs, labels)
-    seen = (np.exp(logs) * channel[:, labels].T).sum(axis=1)
-    return float(np.log(np.maximum(seen, 1e-12)).mean())
+def _likelihood(logs: Float64Array, labels: IntArray, unseen: IntArray) -> float:
+    """Mean log-likelihood of the given labels of some rows, behind the channel that the other rows tell of."""
+    seen = np.ones(labels.size, dtype=np.bool_)
+    seen[unseen] = False
+    _, channel = right_classes(logs[seen], labels[seen])
+    chances = (np.exp(logs[unseen]) * channel[:, labels[unseen]].T).sum(axis=1)
+    return float(np.log(np.maximum(chances, 1e-12)).mean())
 
 
 def _stage(problem: SoftmaxRegressions, solution: Float64Array, labels: IntArray) -> Arrays:

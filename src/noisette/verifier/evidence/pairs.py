@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from noisette.types import Float64Array, IntArray
-from noisette.verifier.evidence.batch import make_batch
+from noisette.verifier.evidence.batch import make_batches
 from noisette.verifier.evidence.context import index_of
 from noisette.verifier.evidence.measures import label_evidence, with_copies
 from noisette.verifier.inputs import Query, TrainingData, VerifiedPairs
@@ -26,7 +26,8 @@ class PairEvidence:
         self.keys, first = np.unique(self._keys(pairs), return_index=True)
         rows, labels = pairs.rows[first], pairs.labels[first]
         query = Query(data.table.take(rows), labels, data.probs_of(rows))
-        evidence = label_evidence(make_batch(query, index_of(context)), context)
+        batches = make_batches(query, index_of(context), data.num_classes)
+        evidence = np.concatenate([label_evidence(batch, context) for batch in batches])
         self.values = with_copies(evidence, labels, context)
 
     def of(self, pairs: VerifiedPairs) -> Float64Array:

@@ -2,7 +2,9 @@
 
 It learns from verification labels what the other families cannot know, so it must not vouch for the labels it has
 learned from: networks are cross-fitted by the folds of the verifier, and the learner sees the similarity of a pair by
-the network of the pair's own fold (stacked generalisation, Wolpert, 1992). It takes labels in many classes to learn.
+the network of the pair's own fold (stacked generalisation, Wolpert, 1992). Labels of a
+fold reach its own learner by that learner's few weights alone, through the networks of other folds. It takes labels in
+many classes to learn from.
 """
 
 from __future__ import annotations

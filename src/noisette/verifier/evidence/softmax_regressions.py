@@ -5,6 +5,8 @@ In a basis in which the features are uncorrelated few steps of L-BFGS suffice, a
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
@@ -76,6 +78,13 @@ class SoftmaxRegressions:
         """
         return self._solve(targets, self.learns, inverse_penalty, steps, start)
 
+    def without(self, rows: IntArray) -> SoftmaxRegressions:
+        """Give the same problem with some rows that no regression learns from."""
+        other = copy.copy(self)
+        other.learns = self.learns.copy()
+        other.learns[rows] = False
+        return other
+
     def find_penalty(self, targets: Float32Array, given_labels: IntArray) -> float:
         """Give the inverse penalty by which given labels that one fold's regression has not seen are likeliest."""
         fold = int(np.bincount(self.folds, minlength=NUM_FOLDS).argmax())
@@ -104,7 +113,7 @@ class SoftmaxRegressions:
     def raw(self, solution: Float64Array) -> Arrays:
         """Weights (5, K, D) and intercepts (5, K), float32, for features as they come."""
         weights = solution.reshape(self.width, NUM_FOLDS, self.num_classes)
-        own = np.einsum("de,efk->fkd", self.basis / self.scale[:, None], weights[:-1])
+        own = np.einsum("de,efk->fkd", self.basis / self.scale[:, None], weights[:-1], optimize=True)
         intercepts = weights[-1] - own @ self.center
         return {"weights": own.astype(np.float32), "intercepts": intercepts.astype(np.float32)}
 
