@@ -15,7 +15,7 @@ def test_the_python_of_the_readme_runs_and_finds_wrong_labels() -> None:
     exec(block, names)
     unchecked = names["verification_labels"] < 0
     correct = (names["given_labels"] == names["truth"])[unchecked]
-    assert auroc(names["similarity"][unchecked], correct) > 0.9
+    assert auroc(names["scores"][unchecked], correct) > 0.9
     assert (names["is_correct"][unchecked] == correct).mean() > 0.85
 
 
