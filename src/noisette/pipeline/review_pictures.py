@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from noisette.data.images import BadImageError, decode_image, parse_uri, read_image
+from noisette.data.images import BadImageError, decode_image, file_of_row, parse_uri, read_image
 from noisette.data.images.uris import HubRow, Piece
 
 THUMBNAIL_SIDE, IMAGE_SIDE = 256, 1600
@@ -64,7 +64,10 @@ def _safe_path(root: Path, place: str | Piece | HubRow) -> Path:
         raise PictureRefusedError("the sample has no picture")
     base = Path(os.path.realpath(root))
     if isinstance(place, HubRow):
-        return base
+        named = _named_file(base, place)
+        if named is None:
+            return base
+        place = named
     try:
         path = (base / (place.path if isinstance(place, Piece) else place)).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):  # missing; a NUL character; a circle of links
@@ -72,3 +75,10 @@ def _safe_path(root: Path, place: str | Piece | HubRow) -> Path:
     if not path.is_relative_to(base) or not path.is_file():
         raise PictureRefusedError("the picture lies outside the image root")
     return path
+
+
+def _named_file(root: Path, place: HubRow) -> str | None:
+    try:
+        return file_of_row(root, place)
+    except BadImageError as error:
+        raise PictureRefusedError(f"the picture cannot be shown: {error.kind}") from error

@@ -13,6 +13,7 @@ from noisette.data.images.hub import hub_images, open_hub
 from noisette.data.images.reading import BadImageError, read_image
 from noisette.data.images.uris import hub_uri
 from noisette.errors import DataFileError, MissingExtraError
+from noisette.pipeline.review_pictures import PictureRefusedError, encode_picture
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +116,17 @@ def test_without_the_package_the_remedy_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'noisette\[huggingface\]'"):
         open_hub(str(tmp_path))
+
+
+def test_the_page_shows_no_row_that_names_a_file_outside_the_root(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    only_paths(root, ["pictures/b.png", str(tmp_path / "away.png"), "../away.png"])
+    (root / "pictures").mkdir()
+    (root / "pictures" / "b.png").write_bytes(png(3))
+    (tmp_path / "away.png").write_bytes(png(4))
+    assert encode_picture(root, hub_uri("train", 0, "picture"), 8)
+    for row in (1, 2):
+        with pytest.raises(PictureRefusedError, match="outside the image root"):
+            encode_picture(root, hub_uri("train", row, "picture"), 8)
+    with pytest.raises(PictureRefusedError, match="missing row"):
+        encode_picture(root, hub_uri("train", 9, "picture"), 8)

@@ -96,14 +96,28 @@ def _netpbm(pixels: bytes, name: str) -> bytes:
     return b"P%d %d %d 255\n" % (6 if channels == 3 else 5, width, height) + bytes(points)
 
 
-def _read_row(root: str, place: HubRow) -> bytes:
+def file_of_row(root: str | Path, place: HubRow) -> str | None:
+    """Give the path that a row of a Hugging Face data set names, where it names a file instead of holding its bytes.
+
+    Raises:
+        BadImageError: there is no such row.
+    """
+    data, path = _cell(str(root), place)
+    return path if data is None and path else None
+
+
+def _cell(root: str, place: HubRow) -> tuple[bytes | None, str | None]:
     images = hub_images(root, place.split, place.column)
     if place.row >= len(images):
         raise BadImageError("missing row", f"split {place.split!r} has {len(images)} rows")
     cell: Any = images[place.row][place.column]
-    data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
+    return (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
+
+
+def _read_row(root: str, place: HubRow) -> bytes:
+    data, path = _cell(root, place)
     if data is None and path:
-        return _read_file(Path(root) / path)
+        return _read_file(str(Path(root) / path))
     if not data:
         raise BadImageError("empty file", "the cell holds no image")
     return _checked(data)

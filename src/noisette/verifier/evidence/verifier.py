@@ -32,8 +32,9 @@ class EvidenceVerifier(Verifier):
     classes on, the similarity of a cross-fitted CleanNet joins in.
 
     In rounds those probabilities re-weight the classifier, and all evidence is measured anew, until unseen given labels
-    become no likelier. With five verified classes or more, the rounds are taken only if the evidence before them does
-    not judge left-out classes better (guard against confirming one's own mistakes).
+    become no likelier; data with fewer than 50 rows a class take none. With five verified classes or more, the rounds
+    are taken back if the evidence before them judges left-out classes better, by more than a standard error (guard
+    against confirming one's own mistakes).
 
     The learner is a regularised logistic regression with weights >= 0; a label is taken to be correct where its
     calibrated probability is 1/2 or more. Without verification labels of both kinds the score is its prior: every
@@ -94,25 +95,30 @@ class EvidenceVerifier(Verifier):
         )
 
     def _tune(self, context: Arrays, data: TrainingData, folds: Sequence[FoldTask]) -> None:
-        """Choose the stage whose learners judge left-out classes best; without left-out classes, the refined one."""
+        """Take the refined stage, unless left-out classes are judged worse by it, and not by chance alone."""
         stages = [stage_of(context, name) for name in stage_names(context)]
         evidence = [PairEvidence(stage, data) for stage in stages]
         usable = [task for task in folds if task.pairs.has_both_kinds and len(task.held_out)]
         best = len(stages) - 1
         if usable and len(stages) > 1:
-            pairs = zip(evidence, stages, strict=True)
-            best = int(np.argmin([sum(self._loss(found, task, stage) for task in usable) for found, stage in pairs]))
+            plain, refined = (
+                np.concatenate([self._losses(found, task, stage) for task in usable])
+                for found, stage in zip(evidence, stages, strict=True)
+            )
+            worse = refined - plain
+            best = int(worse.mean() <= worse.std() / np.sqrt(worse.size))
         context.clear()
         context.update(stages[best])
         self._evidence, self._similarity = evidence[best], None
         if usable and is_enough(data):
             self._similarity = CrossFittedSimilarity(data, folds, self.progress)
 
-    def _loss(self, evidence: PairEvidence, task: FoldTask, context: Arrays) -> float:
-        """Log-loss on the held-out pairs of a fold: finer than its error, which counts a few dozen labels."""
+    def _losses(self, evidence: PairEvidence, task: FoldTask, context: Arrays) -> Float64Array:
+        """Log-loss of each held-out pair of a fold: finer than its error, which counts a few dozen labels."""
         weights = fit_weights(evidence.of(task.pairs), task.pairs.targets, self.penalty, population_of(context))
         logits = evidence.of(task.held_out) @ weights[:-1] + weights[-1]
-        return float((np.logaddexp(0, logits) - task.held_out.targets * logits).sum())
+        losses: Float64Array = np.logaddexp(0, logits) - task.held_out.targets * logits
+        return losses
 
     def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:  # noqa: ARG002
         population, network = population_of(context), None
