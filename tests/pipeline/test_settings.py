@@ -15,6 +15,7 @@ def changed(name: str, value: object) -> object:
         "precision": "bfloat16",
         "duplicate_similarity": 0.9,
         "goal": "budget=3",
+        "database": "postgresql+psycopg://ann@host/reviews",
     }
     if name in other:
         return other[name]
