@@ -22,10 +22,10 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from cleanlab.multiannotator import get_label_quality_multiannotator, get_majority_vote_label
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
@@ -99,6 +99,8 @@ def our_vote(crowd: Crowd, _: Float64Array | None) -> Answer:
 
 
 def cleanlab(crowd: Crowd, probabilities: Float64Array | None) -> Answer:
+    from cleanlab.multiannotator import get_label_quality_multiannotator, get_majority_vote_label
+
     labels = np.where(crowd.labels < 0, np.nan, crowd.labels.astype(np.float64))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -119,6 +121,13 @@ ARMS: dict[str, tuple[Callable[[Crowd, Float64Array | None], Answer], bool]] = {
 }
 
 
+def has_cleanlab() -> bool:
+    if find_spec("cleanlab") is not None:
+        return True
+    print("cleanlab is left out: it is not installed (pip install noisette[bench])")
+    return False
+
+
 def measure(name: str, crowd: Crowd) -> dict[str, dict[str, float]]:
     kappa = fleiss_kappa(crowd.ratings.counts())
     probabilities = out_of_sample(crowd.features, majority_consensus(crowd.ratings).labels)
@@ -128,6 +137,8 @@ def measure(name: str, crowd: Crowd) -> dict[str, dict[str, float]]:
     print(f"{'':<26}{'right':>9}{'AUROC':>9}{'CPU s':>9}")
     results = {}
     for arm, (method, with_model) in ARMS.items():
+        if method is cleanlab and not has_cleanlab():
+            continue
         start = time.process_time()
         labels, confidence = method(crowd, probabilities if with_model else None)
         cpu = time.process_time() - start
@@ -148,7 +159,9 @@ def main() -> None:
     pairs = {"without a model": ("ours, weighted", "cleanlab, vote")}
     pairs["with a model"] = "ours, with a model", "cleanlab, with a model"
     holds = {
-        name: {how: part[mine]["right"] >= part[theirs]["right"] for how, (mine, theirs) in pairs.items()}
+        name: {
+            how: part[mine]["right"] >= part[theirs]["right"] for how, (mine, theirs) in pairs.items() if theirs in part
+        }
         for name, part in results.items()
     }
     print(json.dumps({"benchmark": "consensus", "smoke": options.smoke, "results": results, "holds": holds}))
