@@ -68,7 +68,7 @@ def steps(files: Path) -> list[Step]:
     detect = ["--num-references", "4", "--num-steps", "20"]
     return [
         ("init", lambda root: ["init", f"{root}/w", *sources, "--verified", f"{files}/verified.csv", "--title", "t"]),
-        ("detect", lambda root: ["detect", "-w", f"{root}/w", *detect]),
+        ("detect", lambda root: ["detect", "-w", f"{root}/w", "--verifier", "auto", *detect]),
         ("report", lambda root: ["report", "-w", f"{root}/w"]),
         (
             "evaluate",
