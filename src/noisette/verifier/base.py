@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from noisette.errors import InvalidInputError, NotVerifiedError
+from noisette.errors import NotVerifiedError
 from noisette.scores.relabel import suggest_labels
 from noisette.types import (
     ArrayLike,
@@ -36,7 +36,7 @@ from noisette.verifier.inputs import (
 )
 from noisette.verifier.rules import DecisionRules, learn_rules
 from noisette.verifier.score_reader import ScoreReader, WeightKind
-from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
+from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer, check_scores
 
 
 class Verifier(ScoreReader, ABC):
@@ -76,6 +76,9 @@ class Verifier(ScoreReader, ABC):
 
     def _tune(self, context: Arrays, data: TrainingData, folds: Sequence[FoldTask]) -> None:
         """Choose settings by the folds' held-out pairs, before models are fitted; no folds = no classes left out."""
+
+    def _forget(self) -> None:
+        """Let go, once all models are fitted, of what only fitting needs; a fitted verifier keeps no training data."""
 
     @abstractmethod
     def _fit_scorer(self, context: Arrays, data: TrainingData, pairs: VerifiedPairs, seed: int) -> Scorer:
@@ -156,6 +159,7 @@ class Verifier(ScoreReader, ABC):
         folds = fold_tasks(plan, pairs, pair_folds, seeds[1:])
         self._tune(self.context, data, folds if plan.kind == "classes" else [])
         self.models = fit_crossfit(plan, full, folds, lambda task: self._scorer(data, task), self.progress)
+        self._forget()
         self.rules = DecisionRules(threshold=self._natural_threshold())
         if np.unique(targets).size == 2:  # labels of one kind alone would call every label wrong, or none
             self.rules = learn_rules(self.models, data, verified, even_odds=self.scores_are_log_odds)
@@ -251,7 +255,7 @@ class Verifier(ScoreReader, ABC):
         for query in self._queries(features, given_labels, pred_probs):
             self._check_can_score()
             scores, class_scores = self.models.score_both(query)
-            _check_scores(scores, query)
+            check_scores(scores, query)
             quality = self.quality_of_scores(scores)
             yield scores, *suggest_labels(class_scores, query.given_labels, quality, self.rules.relabel)
 
@@ -271,7 +275,7 @@ class Verifier(ScoreReader, ABC):
     def _score_query(self, query: Query) -> Float64Array:
         self._check_can_score()
         scores = self.models.score(query)
-        _check_scores(scores, query)
+        check_scores(scores, query)
         return scores
 
     def _check_can_score(self) -> None:
@@ -289,13 +293,3 @@ class Verifier(ScoreReader, ABC):
 
         self._check_fitted()
         save_verifier(self, Path(path))
-
-
-def _check_scores(scores: Float64Array, query: Query) -> None:
-    bad = np.flatnonzero(~np.isfinite(scores))
-    if bad.size:
-        row = query.features[bad[0]]
-        what = "NaN or infinity" if not np.isfinite(row).all() else f"a row {row[:4]}... whose score is NaN"
-        raise InvalidInputError(
-            f"`features` must hold finite numbers, got {what}; leave such rows out or extract them again"
-        )

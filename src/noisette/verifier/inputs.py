@@ -52,6 +52,10 @@ class VerifiedPairs:
         """True if there is a correct pair and a mislabelled one."""
         return np.unique(self.targets).size == 2
 
+    def keys(self, num_classes: int) -> IntArray:
+        """Give a number that is a pair's own, (len(self),), to find it by among K classes."""
+        return self.rows * num_classes + self.labels
+
     def where(self, keep: np.ndarray) -> VerifiedPairs:
         """Give the pairs for which `keep` (a mask) is True."""
         return VerifiedPairs(self.rows[keep], self.labels[keep], self.targets[keep])

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from noisette.errors import InvalidInputError
 from noisette.types import Float64Array
 from noisette.verifier.inputs import Query
 
@@ -52,3 +53,18 @@ class ConstantScorer(Scorer):
     def to_arrays(self) -> Arrays:
         """Give the constant."""
         return {"constant": np.array([self.value])}
+
+
+def check_scores(scores: Float64Array, query: Query) -> None:
+    """Check that every row of a query has a score.
+
+    Raises:
+        InvalidInputError: a row holds NaN or infinity, or gave no finite score.
+    """
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if bad.size:
+        row = query.features[bad[0]]
+        what = "NaN or infinity" if not np.isfinite(row).all() else f"a row {row[:4]}... whose score is NaN"
+        raise InvalidInputError(
+            f"`features` must hold finite numbers, got {what}; leave such rows out or extract them again"
+        )

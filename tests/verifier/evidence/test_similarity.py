@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from noisette.functional.detection_metrics import auroc
-from noisette.types import Float32Array, IntArray
+from noisette.types import ArrayTable, Float32Array, IntArray
 from noisette.verifier.evidence import similarity
 from noisette.verifier.evidence.scorer import EvidenceScorer
 from noisette.verifier.evidence.verifier import EvidenceVerifier
@@ -55,3 +57,16 @@ def test_a_saved_verifier_keeps_its_networks(tmp_path: Path) -> None:
         loaded.suggest_labels(features, given), verifier.suggest_labels(features, given), strict=True
     ):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_fitted_verifier_keeps_no_training_data() -> None:
+    features, given, verified = noise()
+    table = ArrayTable(features)
+    verifier = EvidenceVerifier().fit(table, given, verified)
+    alive = weakref.ref(table)
+    del table
+    gc.collect()
+    assert alive() is None
+    assert isinstance(verifier.models.full, EvidenceScorer)
+    assert verifier.models.full.network is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisette.types import Float64Array, IntArray
+from noisette.types import Float64Array
 from noisette.verifier.evidence.batch import make_batches
 from noisette.verifier.evidence.context import index_of
 from noisette.verifier.evidence.measures import label_evidence, with_copies
@@ -23,7 +23,7 @@ class PairEvidence:
     def __init__(self, context: Arrays, data: TrainingData) -> None:
         pairs = data.pairs()
         self.num_classes = data.num_classes
-        self.keys, first = np.unique(self._keys(pairs), return_index=True)
+        self.keys, first = np.unique(pairs.keys(self.num_classes), return_index=True)
         rows, labels = pairs.rows[first], pairs.labels[first]
         query = Query(data.table.take(rows), labels, data.probs_of(rows))
         batches = make_batches(query, index_of(context), data.num_classes)
@@ -32,7 +32,4 @@ class PairEvidence:
 
     def of(self, pairs: VerifiedPairs) -> Float64Array:
         """Give the (len(pairs), E) evidence of some of the pairs."""
-        return self.values[np.searchsorted(self.keys, self._keys(pairs))]
-
-    def _keys(self, pairs: VerifiedPairs) -> IntArray:
-        return pairs.rows * self.num_classes + pairs.labels
+        return self.values[np.searchsorted(self.keys, pairs.keys(self.num_classes))]

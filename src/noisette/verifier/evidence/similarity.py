@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noisette.types import Float64Array, IntArray, Progress
+from noisette.types import Float64Array, Progress
 from noisette.verifier.crossfit import FoldTask
 from noisette.verifier.inputs import Query, TrainingData, VerifiedPairs
 from noisette.verifier.scorer import Arrays, Scorer
@@ -75,14 +75,14 @@ class CrossFittedSimilarity:
         self.networks: dict[int, Network] = {}
         for task in folds:
             self.networks[task.seed] = self.network(task.pairs, task.seed)
-        held_out = [(self._keys(task.held_out), self._unseen(task)) for task in folds]
+        held_out = [(task.held_out.keys(data.num_classes), self._unseen(task)) for task in folds]
         keys, values = (np.concatenate(parts) for parts in zip(*held_out, strict=True))
         order = np.argsort(keys)
         self.keys, self.values = keys[order], values[order]
 
     def of(self, pairs: VerifiedPairs) -> Float64Array:
         """Give (len(pairs),) similarities by networks that have not seen the pairs."""
-        return self.values[np.searchsorted(self.keys, self._keys(pairs))]
+        return self.values[np.searchsorted(self.keys, pairs.keys(self.data.num_classes))]
 
     def network(self, pairs: VerifiedPairs, seed: int) -> Network:
         """Give the network that learns from these pairs; that of a fold is trained once."""
@@ -94,6 +94,3 @@ class CrossFittedSimilarity:
     def _unseen(self, task: FoldTask) -> Float64Array:
         query = Query(self.data.table.take(task.held_out.rows), task.held_out.labels)
         return self.networks[task.seed].scorer.score(query)
-
-    def _keys(self, pairs: VerifiedPairs) -> IntArray:
-        return pairs.rows * self.data.num_classes + pairs.labels

@@ -131,6 +131,9 @@ class EvidenceVerifier(Verifier):
             population = population.extended(float(values.mean()), float(values.std()))
         return EvidenceScorer(context, fit_weights(found, pairs.targets, self.penalty, population), network)
 
+    def _forget(self) -> None:
+        del self._evidence, self._similarity
+
     def _restore_scorer(self, context: Arrays, arrays: Arrays) -> Scorer:
         return EvidenceScorer(context, arrays["weights"], Network.from_arrays(arrays))
 
