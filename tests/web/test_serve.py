@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -44,40 +43,6 @@ def test_it_prints_the_address_answers_and_stops_in_order(root: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, out, err) == (0, "", "")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_every_acknowledged_decision_survives_a_killed_server(root: Path) -> None:
-    process, url = start(root)
-    acknowledged: dict[str, int] = {}
-
-    def decide() -> None:
-        with httpx.Client(base_url=url, headers={"X-Noisette": "1"}, timeout=DEADLINE) as client:
-            for number in range(10_000):
-                body = {"client_id": f"k{number}", "sample_id": number % 60, "verdict": "correct"}
-                try:
-                    acknowledged[body["client_id"]] = client.post("/api/decisions", json=body).json()["decision_id"]  # type: ignore[index]
-                except (httpx.TransportError, json.JSONDecodeError):
-                    return
-                if number == 40:
-                    process.kill()
-
-    thread = threading.Thread(target=decide)
-    thread.start()
-    thread.join(DEADLINE)
-    process.communicate(timeout=DEADLINE)
-    again, url = start(root)
-    with httpx.Client(base_url=url, timeout=DEADLINE) as client:
-        shown = client.get("/api/overview").json()["total"]["decided"]
-    again.send_signal(signal.SIGINT)
-    again.communicate(timeout=DEADLINE)
-    from noisette.pipeline.workspace import open_workspace
-
-    with open_workspace(root).reviews() as store:
-        found = {row.review.client_id: row.id for row in store.since(0, 100_000) if not row.review.is_bulk}
-    assert len(acknowledged) >= 41
-    assert {token: found[token] for token in acknowledged} == acknowledged
-    assert shown >= 41
 
 
 def test_a_port_that_is_taken_and_a_foreign_address_are_named(root: Path) -> None:
