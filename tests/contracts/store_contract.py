@@ -352,6 +352,31 @@ class StoreContract:
         with pytest.raises(InvalidInputError, match=r"`decision_id` must be .* got 99: there is no decision"):
             store.undo(99, reviewer="ann", time=NOW)
 
+    def test_many_are_undone_in_one_transaction_each_by_a_row_of_its_own(self, store: ReviewStore) -> None:
+        numbers = store.add_many([said(f"k{i}", i % 2, "ann", client_id="rest") for i in range(450)])
+        first = store.undo(numbers[7], reviewer="ann", time=NOW)
+        undone = store.undo_many(numbers, reviewer="ann", time=NOW)
+        assert undone[7] == first
+        assert len(set(undone)) == 450
+        assert [row.undoes for row in store.numbered(undone)] == [numbers[7], *numbers[:7], *numbers[8:]]
+        assert store.progress() == {}
+        assert store.undo_many([], reviewer="ann", time=NOW) == []
+
+    def test_many_are_undone_all_or_none(self, store: ReviewStore) -> None:
+        numbers = store.add_many([said(f"k{i}", 1, "ann") for i in range(300)])
+        with pytest.raises(InvalidInputError, match="got 999: there is no decision"):
+            store.undo_many([*numbers, 999], reviewer="ann", time=NOW)
+        assert store.last_id() == numbers[-1]
+
+    def test_decisions_are_found_by_their_number_and_by_their_token(self, store: ReviewStore) -> None:
+        numbers = store.add_many([said(f"k{i}", 1, "ann", client_id=f"token {i % 2}") for i in range(450)])
+        store.undo(numbers[0], reviewer="ann", time=NOW)
+        names = [("train", f"k{i}") for i in range(440)] + [("test", "k441")]
+        assert store.ids_by_token("token 0", names) == numbers[:440:2]
+        assert store.ids_by_token("", names) == []
+        found = store.numbered([*reversed(numbers), 999])
+        assert [(one.id, one.review.key) for one in found] == [(numbers[i], f"k{i}") for i in range(450)]
+
     def test_an_undone_decision_can_be_taken_again(self, store: ReviewStore) -> None:
         store.undo(store.add(said("a", 0, "ann", client_id="1")), reviewer="ann", time=NOW)
         store.add(said("a", 0, "ann", client_id="2"))

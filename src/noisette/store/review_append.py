@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -28,6 +28,8 @@ _Rows = dict[str, dict[str, Any]]
 _TABLE = cast(Table, DecisionRow.__table__)
 _INSERT = insert(_TABLE)
 _SAID = select(_TABLE).where(of_samples(_TABLE)).order_by(_TABLE.c.id)
+_NUMBERED = select(_TABLE).where(_TABLE.c.id.in_(bindparam("ids", expanding=True)))
+_UNDONE = select(_TABLE.c.undoes, _TABLE.c.id).where(_TABLE.c.undoes.in_(bindparam("ids", expanding=True)))
 _FIND = select(_TABLE.c.identity, _TABLE.c.id).where(_TABLE.c.identity.in_(bindparam("identities", expanding=True)))
 
 
@@ -64,22 +66,31 @@ def add_reviews(session: Session, reviews: list[Review]) -> list[int]:
     return [ids[identity] for identity in identities]
 
 
-def undo_decision(session: Session, decision_id: int, reviewer: str, time: datetime) -> int:
-    """Insert a row that takes a decision back, unless there is one; give its number.
+def undo_decisions(session: Session, decision_ids: Sequence[int], reviewer: str, time: datetime) -> list[int]:
+    """Insert a row for each decision that takes it back, unless there is one; give the numbers, in their order.
 
     Raises:
         InvalidInputError: there is no such decision.
     """
     connection = session.connection()
-    done = connection.scalar(select(_TABLE.c.id).where(_TABLE.c.undoes == decision_id))
-    if done is not None:
-        return int(done)
-    row = connection.execute(select(_TABLE).where(_TABLE.c.id == decision_id)).one_or_none()
-    if row is None or row.undoes is not None:
-        what = "there is no decision of that number" if row is None else "that is no decision, but takes one back"
-        raise InvalidInputError(f"`decision_id` must be the number of a decision, got {decision_id}: {what}")
-    said = replace(
-        review_of(row),
+    done = {row.undoes: row.id for row in connection.execute(_UNDONE, {"ids": decision_ids})}
+    said = {row.id: row for row in connection.execute(_NUMBERED, {"ids": decision_ids})}
+    rows: _Rows = {}
+    for number in decision_ids:
+        row = said.get(number)
+        if row is None or row.undoes is not None:
+            what = "there is no decision of that number" if row is None else "that is no decision, but takes one back"
+            raise InvalidInputError(f"`decision_id` must be the number of a decision, got {number}: {what}")
+        if number not in done:
+            identity = _hash("undo", str(number))
+            rows[identity] = _undoing(review_of(row), reviewer, time) | {"identity": identity, "undoes": number}
+    ids = _insert(connection, rows)
+    return [done[number] if number in done else ids[_hash("undo", str(number))] for number in decision_ids]
+
+
+def _undoing(said: Review, reviewer: str, time: datetime) -> dict[str, Any]:
+    undoing = replace(
+        said,
         reviewer=reviewer,
         time=time,
         queue="undo",
@@ -88,10 +99,13 @@ def undo_decision(session: Session, decision_id: int, reviewer: str, time: datet
         is_bulk=False,
         client_id="",
     )
-    _check(said)
-    identity = _hash("undo", str(decision_id))
-    row_of_it = _columns(said) | {"identity": identity, "undoes": decision_id}
-    return _insert(connection, {identity: row_of_it})[identity]
+    _check(undoing)
+    return _columns(undoing)
+
+
+def ids_by_token(session: Session, client_id: str, names: Iterable[tuple[str, str]]) -> list[int]:
+    """Give the numbers of the decisions that one token carried to some (split, key), undone or not."""
+    return sorted(_ids(session.connection(), [_hash("client", client_id, *name) for name in names]).values())
 
 
 def _insert(connection: Connection, rows: _Rows) -> dict[str, int]:

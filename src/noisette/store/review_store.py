@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Row, bindparam, func, select, tuple_
 
-from noisette.store.review_append import add_reviews, append_reviews, undo_decision
+from noisette.store.review_append import add_reviews, append_reviews, ids_by_token, undo_decisions
 from noisette.store.review_copy import copy_decisions
 from noisette.store.review_database import ReviewDatabase
 from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow, review_of, stored_review
@@ -95,14 +95,38 @@ class ReviewStore:
             InvalidInputError: there is no decision of that number, or it is the number of such a row.
             WorkspaceError: the database cannot be written to.
         """
+        return self.undo_many([decision_id], reviewer=reviewer, time=time)[0]
+
+    def undo_many(self, decision_ids: Sequence[int], *, reviewer: str, time: datetime) -> list[int]:
+        """Take decisions back as `undo` does, all in one transaction or none; give the numbers of the new rows."""
+        numbers: list[int] = []
         with self._database.session_scope(write=True) as session:
-            return undo_decision(session, decision_id, reviewer, time)
+            for start in range(0, len(decision_ids), _CHUNK):
+                numbers += undo_decisions(session, decision_ids[start : start + _CHUNK], reviewer, time)
+        return numbers
+
+    def ids_by_token(self, client_id: str, keys: Sequence[tuple[str, str]]) -> list[int]:
+        """Give the numbers of the decisions that one `client_id` carried to some (split, key), ascending."""
+        numbers: list[int] = []
+        with self._database.session_scope() as session:
+            for start in range(0, len(keys), _CHUNK):
+                numbers += ids_by_token(session, client_id, keys[start : start + _CHUNK])
+        return sorted(numbers)
 
     def since(self, decision_id: int, limit: int) -> list[StoredReview]:
         """Give up to `limit` rows with higher numbers than `decision_id`, decisions and undoings, in their order."""
         with self._database.session_scope() as session:
             rows = session.connection().execute(_SINCE, {"after": decision_id, "most": limit})
             return [stored_review(row) for row in rows]
+
+    def numbered(self, decision_ids: Sequence[int]) -> list[StoredReview]:
+        """Give the rows of these numbers, decisions and undoings, in the order of the numbers; others are left out."""
+        found: list[StoredReview] = []
+        with self._database.session_scope() as session:
+            for start in range(0, len(decision_ids), _CHUNK):
+                rows = session.connection().execute(_NUMBERED, {"ids": decision_ids[start : start + _CHUNK]})
+                found += [stored_review(row) for row in rows]
+        return sorted(found, key=lambda one: one.id)
 
     def last_id(self) -> int:
         """Give the number of the last row; 0 where there is none."""
@@ -284,6 +308,7 @@ _STANDING_OF = _STANDING.where(of_samples(StandingRow.__table__))
 _STANDING = _STANDING.order_by(DecisionRow.id)
 _PROGRESS = select(ProgressRow.__table__).order_by(ProgressRow.given_label)
 _SAID = select(DecisionRow.__table__).where(of_samples(DecisionRow.__table__))
+_NUMBERED = select(DecisionRow.__table__).where(DecisionRow.id.in_(bindparam("ids", expanding=True)))
 _SINCE = (
     select(DecisionRow.__table__)
     .where(DecisionRow.id > bindparam("after"))
