@@ -2,6 +2,7 @@
 
 Command: python benchmarks/review_store.py                  (two minutes of one core, 1 GB of disk)
          python benchmarks/review_store.py --smoke          (seconds; numbers mean nothing)
+         python benchmarks/review_store.py --postgres       (a PostgreSQL server of its own, from Debian's package)
          python benchmarks/review_store.py --database postgresql+psycopg://USER@HOST/EMPTY_DATABASE
 
 1,000,000 samples in 1,000 classes, a decision on each, put there by SQL; then 20,000 more decisions, by a second
@@ -17,9 +18,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -135,15 +138,26 @@ def resolve_all(store: ReviewStore, size: int, num_classes: int) -> None:
     store.resolve(["train"] * size, keys, np.arange(size) % num_classes)
 
 
+def own_postgres() -> AbstractContextManager[str]:
+    """Give the URL of a database on a PostgreSQL server of its own, as the tests have it."""
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    from tests.contracts.postgres import own_database
+
+    return own_database()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", help="URL of an empty database; else SQLite in a temporary folder")
+    parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own")
+    parser.add_argument("--decisions", type=int, help="how many (1,000,000)")
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
-    size, num_classes, calls = (2000, 20, 20) if options.smoke else (1_000_000, 1000, 300)
-    with tempfile.TemporaryDirectory() as name:
+    size, num_classes, calls = (2000, 20, 20) if options.smoke else (options.decisions or 1_000_000, 1000, 300)
+    database = own_postgres() if options.postgres else nullcontext(options.database)
+    with tempfile.TemporaryDirectory() as name, database as named:
         folder = Path(name)
-        url = options.database or f"sqlite:///{folder / 'reviews.sqlite'}"
+        url = named or f"sqlite:///{folder / 'reviews.sqlite'}"
         results = measure(url, folder, size, num_classes, calls)
     for what, value in results.items():
         print(f"{what:<12} {value}")

@@ -73,6 +73,15 @@ def postgres_database(server: str) -> Iterator[str]:
         engine.dispose()
 
 
+@contextmanager
+def own_database() -> Iterator[str]:
+    """Give the URL of an empty database for a benchmark, which ends with a word of why where there is no PostgreSQL."""
+    if missing := missing_postgres():
+        raise SystemExit(missing)
+    with postgres_server() as server, postgres_database(server) as url:
+        yield url
+
+
 def _binaries() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     if found:
