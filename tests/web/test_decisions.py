@@ -85,8 +85,8 @@ def test_copies_are_one_tile_and_are_decided_and_undone_together(page: Page) -> 
         ("05.png", None, True),
     ]
     assert answer["progress"]["total"]["wrong"] == 3
-    undone = page.post("/api/undo", {"decision_id": answer["decision_id"]})
-    assert undone["sample"]["state"] == "open"
+    undone = page.post("/api/undo", {"decision_ids": [answer["decision_id"]]})
+    assert undone["samples"][0]["state"] == "open"
     assert undone["progress"]["total"]["decided"] == 0
     assert sorted(row.undoes for row in page.stored() if row.undoes) == [1, 2, 3]
 
@@ -99,21 +99,65 @@ def test_a_copy_with_another_label_is_a_tile_of_its_own(page: Page) -> None:
 def test_undo_is_a_new_row_and_gives_back_what_stood_before(page: Page) -> None:
     first = page.decide(1, "correct")["decision_id"]
     second = page.decide(1, "none")["decision_id"]
-    undone = page.post("/api/undo", {"decision_id": second})
-    assert (undone["sample"]["state"], undone["sample"]["decision_id"]) == ("correct", first)
+    undone = page.post("/api/undo", {"decision_ids": [second]})
+    assert (undone["samples"][0]["state"], undone["samples"][0]["decision_id"]) == ("correct", first)
     assert [row.undoes for row in page.stored()] == [None, None, second]
-    assert page.post("/api/undo", {"decision_id": second})["decision_id"] == undone["decision_id"]
-    undone = page.post("/api/undo", {"decision_id": first})
-    assert (undone["sample"]["state"], undone["sample"]["decision_id"]) == ("open", None)
+    assert page.post("/api/undo", {"decision_ids": [second]})["decision_ids"] == undone["decision_ids"]
+    undone = page.post("/api/undo", {"decision_ids": [first]})
+    assert (undone["samples"][0]["state"], undone["samples"][0]["decision_id"]) == ("open", None)
     assert undone["progress"]["class"]["decided"] == 0
 
 
 def test_what_cannot_be_undone_is_named(page: Page) -> None:
     number = page.decide(1)["decision_id"]
-    undoing = page.post("/api/undo", {"decision_id": number})["decision_id"]
+    undoing = page.post("/api/undo", {"decision_ids": [number]})["decision_ids"][0]
     for wrong in (0, undoing + 1, 2**61):
-        assert "there is no decision" in page.post("/api/undo", {"decision_id": wrong}, status=404)["error"]
-    assert "takes one back" in page.post("/api/undo", {"decision_id": undoing}, status=400)["error"]
+        assert "there is no decision" in page.post("/api/undo", {"decision_ids": [wrong]}, status=404)["error"]
+    assert "takes one back" in page.post("/api/undo", {"decision_ids": [undoing]}, status=400)["error"]
+
+
+def test_a_bulk_decision_is_taken_back_by_one_request_with_its_copies(page: Page) -> None:
+    rows = [12, COPIES[0], 30]
+    bulk = page.post("/api/decisions/bulk", {"client_id": "rest", "sample_ids": rows, "verdict": "correct"})
+    before = page.stored()
+    undone = page.post("/api/undo", {"decision_ids": bulk["decision_ids"]})
+    assert [(item["id"], item["state"]) for item in undone["samples"]] == [(row, "open") for row in rows]
+    new = page.stored()[len(before) :]
+    assert sorted(row.undoes for row in new if row.undoes) == [row.id for row in before]
+    assert len({row.review.time for row in new}) == 1
+    assert [row.undoes for row in new if row.id in undone["decision_ids"]] == bulk["decision_ids"]
+    assert undone["progress"]["total"]["decided"] == 0
+
+
+def test_decisions_are_taken_back_all_or_none(page: Page) -> None:
+    numbers = [page.decide(row)["decision_id"] for row in (1, 10)]
+    for refused in ([*numbers, 99], [*numbers, page.decide(11, reviewer="bob")["decision_id"]]):
+        page.post("/api/undo", {"decision_ids": refused}, status=404 if 99 in refused else 409)
+    assert [row.undoes for row in page.stored()] == [None, None, None]
+
+
+def test_nobody_takes_back_what_another_decided(page: Page) -> None:
+    bobs = page.decide(1, "wrong", reviewer="bob")["decision_id"]
+    refused = page.post("/api/undo", {"decision_ids": [bobs]}, status=409, reviewer="ann")
+    assert "this decision is bob's" in refused["error"]
+    assert len(page.stored()) == 1
+    page.post("/api/undo", {"decision_ids": [bobs]}, reviewer="bob")
+    with page.workspace.reviews() as store:
+        imported = replace(page.stored()[0].review, key="02.png", client_id="", reviewer="", queue="import")
+        store.append([imported], from_file=True)
+        number = store.last_id()
+    refused = page.post("/api/undo", {"decision_ids": [number]}, status=409, reviewer="bob")
+    assert "came from a file" in refused["error"]
+
+
+def test_ones_own_decision_on_copies_is_taken_back_though_anothers_stands_there(page: Page) -> None:
+    anns = page.decide(COPIES[0], "wrong")["decision_id"]
+    page.decide(COPIES[0], "correct", reviewer="bob")
+    item = page.post("/api/undo", {"decision_ids": [anns]})["samples"][0]
+    assert item["state"] == "correct"
+    undone = {row.undoes for row in page.stored()}
+    assert {row.id for row in page.stored() if row.review.reviewer == "ann" and row.undoes is None} <= undone
+    assert page.get("/api/grid", queue="disagreement")["total"] == 0
 
 
 def test_a_planned_sample_keeps_the_chance_of_its_draw_in_that_queue_alone(page: Page) -> None:
@@ -144,7 +188,7 @@ def test_the_estimated_error_comes_from_random_draws_alone(page: Page) -> None:
     assert error["low"] == pytest.approx(1 / 20)  # one label of twenty is wrong for certain
     assert error["high"] == pytest.approx(0.4042, abs=1e-3)
     assert page.get("/api/overview")["classes"][0]["error"] is None
-    page.post("/api/undo", {"decision_id": answer["decision_id"]})
+    page.post("/api/undo", {"decision_ids": [answer["decision_id"]]})
     again = page.get("/api/overview")["classes"][1]
     assert (again["decided"], again["error"]["value"]) == (9, pytest.approx(1 / 9))
 
@@ -164,7 +208,7 @@ def test_reviewers_who_differ_are_found_in_the_queue_of_disagreements(page: Page
     assert ([item["id"] for item in found["items"]], found["total"]) == ([2], 1)
     assert page.get("/api/grid", queue="disagreement", class_id=1)["items"] == []
     assert page.stored()[-1].review.reviewer == "bob /"
-    page.post("/api/undo", {"decision_id": last})
+    page.post("/api/undo", {"decision_ids": [last]}, reviewer="bob %2F")
     assert page.get("/api/grid", queue="disagreement")["total"] == 0
     queues = {queue["name"]: queue["count"] for queue in page.get("/api/overview")["queues"]}
     assert queues["disagreement"] == 0

@@ -32,7 +32,7 @@ FIELDS = (
     "correct_label",
     "seconds",
     "queue",
-    "decision_id",
+    "decision_ids",
     "action",
 )
 WORDS = (
@@ -67,14 +67,14 @@ good = {
     "verdict": st.sampled_from(["correct", "wrong", "none", "unsure"]),
     "correct_label": st.one_of(st.none(), st.integers(0, 3)),
     "queue": st.sampled_from(["class", "plan", "suspicious", "audit", "disagreement"]),
-    "decision_id": st.integers(0, 30),
+    "decision_ids": st.lists(st.integers(0, 30), min_size=1, max_size=3),
     "class_id": st.integers(0, 3),
     "action": st.sampled_from(["pin", "reject", "clear"]),
 }
 KNOWN = {
     "/api/decisions": ("client_id", "sample_id", "verdict", "correct_label", "queue"),
     "/api/decisions/bulk": ("client_id", "sample_ids", "verdict", "queue"),
-    "/api/undo": ("decision_id",),
+    "/api/undo": ("decision_ids",),
     "/api/exemplars": ("class_id", "sample_id", "action"),
 }
 

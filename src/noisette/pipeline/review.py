@@ -14,6 +14,7 @@ from noisette.pipeline.review_exemplars import Action, Exemplars
 from noisette.pipeline.review_queues import QueueName, ReviewQueues
 from noisette.pipeline.review_samples import ReviewSamples
 from noisette.pipeline.review_scores import ReviewScores, load_review_scores
+from noisette.pipeline.review_undo import own_decisions
 from noisette.pipeline.review_writer import DecisionWriter
 from noisette.pipeline.workspace import Workspace
 from noisette.types import CORRECT, MISLABELLED, NONE_OF_THE_CLASSES, NOT_KNOWN, UNVERIFIED, Review
@@ -198,33 +199,22 @@ class ReviewSession:
         numbers = self._writer.add(reviews)
         return numbers[: len(decision.rows)]
 
-    def undo(self, decision_id: int, reviewer: str) -> tuple[int, dict[str, Any]]:
-        """Take a decision back, on the copies of its sample as well; give the number of the undoing, and the tile.
+    def undo(self, decision_ids: Sequence[int], reviewer: str) -> tuple[list[int], list[dict[str, Any]]]:
+        """Take decisions of a reviewer back, on copies of their samples as well, in one transaction: all or none.
+
+        Returns:
+            The number of the undoing of each decision, and the tile of each sample as it is now.
 
         Raises:
             LookupError: there is no such decision on a sample of this workspace.
-            InvalidInputError: the number is that of an undoing.
+            NotOwnDecisionError: somebody else took one of them.
+            InvalidInputError: a number is that of an undoing.
         """
-        stored = self._store.since(decision_id - 1, 1) if 0 < decision_id < 2**62 else []
-        if not stored or stored[0].id != decision_id:
-            raise LookupError(f"there is no decision {decision_id}")
-        said = stored[0].review
-        row = self.samples.row_of((said.split, said.key))
-        if row is None:
-            raise LookupError(f"decision {decision_id} is about no sample of this workspace")
-        now = datetime.now(UTC)
+        rows, also = own_decisions(self._store, self.samples, decision_ids, reviewer)
         with self._writer.writing:
-            names = [self.samples.name(copy) for copy in self.samples.copies_of(row) if copy != row]
-            also = [
-                one.id
-                for one in self._store.standing(names).values()
-                if said.client_id and one.review.client_id == said.client_id and one.review.is_bulk
-            ]
-            number = self._store.undo(decision_id, reviewer=reviewer, time=now)
-            for copy_id in also:
-                self._store.undo(copy_id, reviewer=reviewer, time=now)
+            numbers = self._store.undo_many([*decision_ids, *also], reviewer=reviewer, time=datetime.now(UTC))
         self._board.refresh()
-        return number, self.item(row)
+        return numbers[: len(rows)], [self.item(row) for row in rows]
 
     def changes(self, since: int, class_id: int | None) -> dict[str, Any]:
         """Give the tiles that anybody changed after a row of the store; since < 0: none, but where to begin."""

@@ -19,6 +19,7 @@ from noisette.pipeline.review import Decision, ReviewSession
 from noisette.pipeline.review_queues import QueueName
 from noisette.pipeline.review_refit import Refit
 from noisette.pipeline.review_thumbnails import DEFAULT_BUDGET
+from noisette.pipeline.review_undo import NotOwnDecisionError
 from noisette.web.bodies import MAX_BULK, BulkBody, DecisionBody, ExemplarBody, UndoBody
 from noisette.web.guard import Guard, GuardSettings
 from noisette.web.pages import HERE, class_page, message_page, overview_page, queue_page
@@ -142,8 +143,9 @@ def _add_writes(app: FastAPI, session: ReviewSession) -> None:
 
     @app.post("/api/undo", response_class=JSONResponse)
     def undo(body: UndoBody, request: Request) -> Response:
-        number, item = session.undo(body.decision_id, reviewer_of(request, session.reviewer))
-        return JSONResponse({"decision_id": number, "sample": item, "progress": session.progress(item["given_label"])})
+        numbers, items = session.undo(body.decision_ids, reviewer_of(request, session.reviewer))
+        progress = session.progress(items[0]["given_label"])
+        return JSONResponse({"decision_ids": numbers, "samples": items, "progress": progress})
 
     @app.post("/api/exemplars", response_class=JSONResponse)
     def choose_exemplar(body: ExemplarBody) -> Response:
@@ -199,6 +201,10 @@ def _add_errors(app: FastAPI) -> None:
         if isinstance(error, KeyError | IndexError):
             return answer(request, 500, "the server failed; its output says why")
         return answer(request, 404, str(error))
+
+    @app.exception_handler(NotOwnDecisionError)
+    def on_not_own(request: Request, error: NotOwnDecisionError) -> Response:
+        return answer(request, 409, str(error))
 
     @app.exception_handler(InvalidInputError)
     def on_input(request: Request, error: InvalidInputError) -> Response:

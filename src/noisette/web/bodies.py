@@ -11,6 +11,7 @@ from noisette.pipeline.review_queues import QueueName
 
 MAX_BULK = 200
 _ID = Annotated[int, Field(ge=0, lt=2**31)]
+_NUMBER = Annotated[int, Field(ge=0, lt=2**62)]
 _CLIENT_ID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
 
 
@@ -39,9 +40,9 @@ class BulkBody(_Body):
 
 
 class UndoBody(_Body):
-    """A decision to take back."""
+    """Decisions of the sender to take back, together."""
 
-    decision_id: Annotated[int, Field(ge=0, lt=2**62)]
+    decision_ids: Annotated[list[_NUMBER], Field(min_length=1, max_length=MAX_BULK)]
 
 
 class ExemplarBody(_Body):

@@ -16,7 +16,7 @@ pytest.importorskip("playwright", reason="the pages are tried with Playwright, w
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.web.browser.fake_server import FakeData, make_app
 
@@ -109,3 +109,12 @@ def presses(page: Page, *keys: str) -> None:
     """Press keys one after another."""
     for key in keys:
         page.keyboard.press(key)
+
+
+def review_as(page: Page, name: str) -> None:
+    """Put a name behind "Reviewing as", and go back to the grid."""
+    page.click("#reviewer-button")
+    page.fill("#reviewer-input", name)
+    page.keyboard.press("Enter")
+    expect(page.locator("#reviewer-name")).to_have_text(name)  # the dialog tells of its end a moment later
+    page.focus(".tile.current")

@@ -57,6 +57,7 @@ class FakeData:
     undone: set[int] = field(default_factory=set)
     exemplar_actions: dict[tuple[int, int], str] = field(default_factory=dict)
     refit_looks: int = -1
+    undo_requests: int = 0
 
     def __post_init__(self) -> None:
         """Give each sample its picture and its label."""
@@ -254,18 +255,17 @@ def _add_writing(app: FastAPI, data: FakeData) -> None:
 
     @app.post("/api/undo")
     async def undo(request: Request) -> dict[str, Any]:
-        number = (await request.json())["decision_id"]
-        if number in data.undone:
-            raise HTTPException(409, f"Decision {number} is undone already.")
-        sample_id = data.decisions[number - 1].sample_id
-        data.undone.add(number)
-        data.decisions.append(Decision(sample_id, "undo", None, who(request), f"undo {number}"))
-        label = int(data.given[sample_id])
-        return {
-            "decision_id": len(data.decisions),
-            "sample": data.item(sample_id),
-            "progress": data.progress(label),
-        }
+        numbers = (await request.json())["decision_ids"]
+        data.undo_requests += 1
+        if any(data.decisions[number - 1].reviewer != who(request) for number in numbers):
+            raise HTTPException(409, "this decision is somebody else's")
+        rows = [data.decisions[number - 1].sample_id for number in numbers]
+        for number, row in zip(numbers, rows, strict=True):
+            if number not in data.undone:
+                data.undone.add(number)
+                data.decisions.append(Decision(row, "undo", None, who(request), f"undo {number}"))
+        progress = data.progress(int(data.given[rows[0]]))
+        return {"decision_ids": numbers, "samples": [data.item(row) for row in rows], "progress": progress}
 
     @app.post("/api/exemplars")
     async def exemplar(request: Request) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.web.browser.conftest import open_class, presses, serving, until
+from tests.web.browser.conftest import open_class, presses, review_as, serving, until
 from tests.web.browser.fake_server import FakeData, make_app
 
 
@@ -53,6 +53,7 @@ def test_a_range_is_decided_together_and_undone_together(page: Page, address: st
     assert len({decision.client_id for decision in data.decisions}) == 1
     presses(page, "Control+z")
     until(lambda: len(data.undone) == number, page, "the undo")
+    assert data.undo_requests == 1
     assert _states(data, 1) == {}
     expect(page.locator(".tile[data-state=wrong]")).to_have_count(0)
 
@@ -167,6 +168,61 @@ def test_an_undo_of_a_decision_that_is_still_under_way_waits_for_its_number(
     expect(page.locator(".tile[data-state=wrong]")).to_have_count(0)
 
 
+def test_one_right_class_for_many_is_undone_by_one_request(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 1)
+    presses(page, "Shift+ArrowRight", "Shift+ArrowRight", "7")
+    until(lambda: len(data.decisions) == 3, page, "three decisions")
+    presses(page, "z")
+    until(lambda: len(data.undone) == 3, page, "the undo")
+    expect(page.locator(".tile:not([data-state=open])")).to_have_count(0)
+    expect(page.locator(".tile.pending")).to_have_count(0)
+    assert {data.decisions[number - 1].correct_label for number in data.undone} == {7}
+    assert data.undo_requests == 1
+
+
+def test_undo_leaves_alone_what_another_person_decided(page: Page, address: str, data: FakeData) -> None:
+    row = int(np.flatnonzero(data.given == 3)[0])
+    data.add(row, {"verdict": "wrong", "client_id": "theirs"}, "Ben")
+    open_class(page, address, 3)
+    page.select_option("#show", "all")
+    page.focus(".tile.current")
+    presses(page, "Home", "z")
+    expect(page.locator("#status")).to_have_text("Not undone: this decision is somebody else's")
+    expect(page.locator(".tile").first).to_have_attribute("data-state", "wrong")
+    expect(page.locator(".tile.pending")).to_have_count(0)
+    assert data.undone == set()
+
+
+def test_undo_goes_back_over_ones_own_decisions_when_the_reviewer_changes(
+    page: Page, address: str, data: FakeData
+) -> None:
+    open_class(page, address, 3)
+    presses(page, "n")
+    until(lambda: len(data.decisions) == 1, page, "the first decision")
+    review_as(page, "Ben")
+    presses(page, "x")
+    until(lambda: len(data.decisions) == 2, page, "Ben's decision")
+    presses(page, "z", "z")
+    until(lambda: data.undone == {2}, page, "the undo")
+    expect(page.locator("#status")).to_have_text("There is nothing to undo.")
+    assert _states(data, 3) == {int(np.flatnonzero(data.given == 3)[0]): ("wrong", None)}
+
+
+def test_after_coming_back_ones_own_decision_on_the_current_picture_is_undone(
+    page: Page, address: str, data: FakeData
+) -> None:
+    open_class(page, address, 3)
+    presses(page, "n")
+    until(lambda: len(data.decisions) == 1, page, "the decision")
+    page.reload()
+    page.wait_for_selector(".tile.current")
+    page.select_option("#show", "all")
+    page.focus(".tile.current")
+    presses(page, "Home", "z")
+    until(lambda: data.undone == {1}, page, "the undo")
+    expect(page.locator(".tile").first).to_have_attribute("data-state", "open")
+
+
 def test_a_refused_decision_is_said_and_not_sent_again(page: Page, address: str, data: FakeData) -> None:
     open_class(page, address, 6)
     data.trouble = 409
@@ -182,10 +238,7 @@ def test_what_others_decide_appears(chromium: Browser, address: str, data: FakeD
     pages = [chromium.new_context().new_page() for _ in range(2)]
     for page, name in zip(pages, ("Ánna", "Ben"), strict=True):
         open_class(page, address, 7)
-        page.click("#reviewer-button")
-        page.fill("#reviewer-input", name)
-        page.keyboard.press("Enter")
-        page.focus(".tile.current")
+        review_as(page, name)
     presses(pages[0], "n", "y")
     expect(pages[1].locator(".tile").first).to_have_attribute("data-state", "wrong")
     expect(pages[1].locator("#progress-text")).to_have_text("2 of 175 pictures checked, 1 wrong")

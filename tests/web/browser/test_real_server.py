@@ -24,7 +24,7 @@ from noisette.pipeline.settings import DetectSettings, Settings
 from noisette.pipeline.workspace import Workspace, open_workspace
 from noisette.store import StoredReview
 from noisette.types import Review
-from tests.web.browser.conftest import FLAGS, open_class, presses, until
+from tests.web.browser.conftest import FLAGS, open_class, presses, review_as, until
 
 SCRIPT = "<script>alert(1)</script>"
 NAMES = ("zero", SCRIPT, "two", "three")
@@ -158,10 +158,7 @@ def test_two_people_at_once_lose_nothing_and_see_each_other(chromium: Browser, w
         pages = [chromium.new_context(viewport={"width": 1280, "height": 800}).new_page() for _ in range(2)]
         for page, name in zip(pages, ("Ánna", "Ben"), strict=True):
             open_class(page, address, 3)
-            page.click("#reviewer-button")
-            page.fill("#reviewer-input", name)
-            presses(page, "Enter")
-            page.focus(".tile.current")
+            review_as(page, name)
         ids = _first_ids(pages[0], 20)
         assert _first_ids(pages[1], 20) == ids
         presses(pages[1], *["ArrowRight"] * 9)

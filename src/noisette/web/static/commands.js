@@ -111,11 +111,11 @@ export class Commands {
   }
 
   undo() {
-    const items = this.decider.undo();
+    const { items, isDone } = this.decider.undo();
     if (items.length === 0) return say("There is nothing to undo.");
     const index = this.board.indexOf.get(items[0].id);
     if (index !== undefined) this.board.goTo(index, { focus: this.board.hasFocus() });
-    return say(`Undone: ${many(items.length, "decision")}.`);
+    return say(isDone ? `Undone: ${many(items.length, "decision")}.` : "Taking back the decision on this picture…");
   }
 
   toggleTap() {

@@ -1,8 +1,8 @@
 // Decisions of the person at this page: shown at once, sent in the background, undone in reverse order.
 
-import { sampleIds } from "./outbox.js";
+import { reviewer } from "./api.js";
+import { BULK_LIMIT, sampleIds } from "./outbox.js";
 
-const BULK_LIMIT = 200; // ids in one request
 const LONGEST_S = 120; // whoever looks longer at a picture was elsewhere
 
 export class Decider {
@@ -49,21 +49,25 @@ export class Decider {
     return seconds <= LONGEST_S ? Math.round(seconds * 1000) / 1000 : null;
   }
 
-  /** Take back the last decision of this page, else the standing one on the current picture. Gives its items. */
+  /**
+   * Take back the last decision that this person took on this page, in one request however many pictures it was about;
+   * where there is none, the standing one on the current picture, if the server says that it is this person's.
+   * Gives the items, and whether they are open again already.
+   */
   undo() {
-    const last = this.done.pop();
-    if (last) {
-      const items = last.before.map(({ item, ...state }) => Object.assign(this.board.find(item.id) ?? item, state));
-      last.entries.forEach((entry) => this.outbox.undo(entry));
+    const place = this.done.findLastIndex(({ entries }) => entries[0].reviewer === reviewer());
+    if (place >= 0) {
+      const [{ before, entries }] = this.done.splice(place, 1);
+      const items = before.map(({ item, ...state }) => Object.assign(this.board.find(item.id) ?? item, state));
+      this.outbox.undo(entries);
       this.settle(items);
-      return items;
+      return { items, isDone: true };
     }
     const { current } = this.board;
-    if (!current?.decision_id) return [];
-    this.outbox.add("undo", { decision_id: current.decision_id }, { sample_id: current.id });
-    Object.assign(current, { state: "open", correct_label: null, decision_id: null, isPending: true });
-    this.changed();
-    return [current];
+    if (!current?.decision_id) return { items: [], isDone: false };
+    this.outbox.undoNumber(current.decision_id, current.id);
+    this.settle([current]);
+    return { items: [current], isDone: false };
   }
 
   /** The server has answered an entry: what it says about the samples counts, unless more is on its way. */
@@ -72,7 +76,7 @@ export class Decider {
     const items = sampleIds(entry).map((id) => this.board.find(id));
     items.forEach((item, i) => {
       if (!item || this.outbox.holds(item.id)) return;
-      if (entry.kind === "undo") Object.assign(item, serverState(answer.sample));
+      if (entry.kind === "undo") Object.assign(item, serverState(answer.samples[i]));
       else item.decision_id = ids[i];
     });
     this.settle(items.filter(Boolean));
@@ -90,7 +94,7 @@ export class Decider {
       for (const id of sampleIds(entry)) {
         const item = byId.get(id);
         if (!item) continue;
-        const state = entry.kind === "undo" ? { state: "open", correct_label: null } : { state: entry.body.verdict, correct_label: entry.body.correct_label ?? null };
+        const state = entry.kind === "undo" ? !entry.refs[0].of ? {} : { state: "open", correct_label: null } : { state: entry.body.verdict, correct_label: entry.body.correct_label ?? null };
         Object.assign(item, state, { isPending: true });
       }
     }

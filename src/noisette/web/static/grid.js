@@ -7,7 +7,7 @@ import { Commands } from "./commands.js";
 import { Decider } from "./decide.js";
 import { byId, remember, remembered, say } from "./dom.js";
 import { Loader } from "./loader.js";
-import { Outbox } from "./outbox.js";
+import { Outbox, sampleIds } from "./outbox.js";
 import { setUpReviewer } from "./people.js";
 import { setUpRefit } from "./refit.js";
 import { Side } from "./side.js";
@@ -30,7 +30,12 @@ async function start() {
   });
   const outbox = new Outbox(workspace, {
     sent: (entry, answer) => { decider.sent(entry, answer); side.showProgress(answer.progress); },
-    refused: (entry, error) => { decider.settle([]); say(`A decision was not taken: ${error.message}`); loader.reload(); },
+    refused: (entry, error) => {
+      say(`${entry.kind === "undo" ? "Not undone" : "A decision was not taken"}: ${error.message}`);
+      decider.settle(sampleIds(entry).map((id) => board.find(id)).filter(Boolean));
+      // What the page shows of the pictures is wrong now, unless nothing was to change before the server's word.
+      if (entry.kind !== "undo" || entry.refs[0].of) loader.reload();
+    },
     changed: showConnection,
   });
   const decider = new Decider(board, outbox, queue, () => board.render());

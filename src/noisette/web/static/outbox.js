@@ -4,6 +4,7 @@
 import { ApiError, post, reviewer } from "./api.js";
 
 const PATHS = { decision: "/api/decisions", bulk: "/api/decisions/bulk", undo: "/api/undo" };
+export const BULK_LIMIT = 200; // pictures, or decisions to take back, in one request
 const WAITS_MS = [300, 1000, 2000, 5000, 10000];
 
 export class Outbox {
@@ -31,17 +32,28 @@ export class Outbox {
     return entry;
   }
 
-  /** Take a decision back: forget it where it was never sent, else undo it once its ids are known. */
-  undo(entry) {
-    if (entry.attempts === 0 && this.entries.includes(entry)) {
-      this.drop(entry);
-      this.hooks.changed(this);
-      return;
+  /**
+   * Take decisions back, together: those never sent are forgotten, the others undone once their numbers are known.
+   * Each undo goes under the name that the decision was made under.
+   */
+  undo(entries) {
+    const sent = entries.filter((entry) => entry.attempts > 0 || !this.entries.includes(entry));
+    for (const entry of entries) if (!sent.includes(entry)) this.drop(entry);
+    const refs = sent.flatMap((entry) => sampleIds(entry).map((sample_id, position) => ({ of: entry.client_id, position, sample_id })));
+    for (let start = 0; start < refs.length; start += BULK_LIMIT) {
+      const some = refs.slice(start, start + BULK_LIMIT);
+      this.add("undo", { decision_ids: some.map((ref) => this.idOf(ref)) }, { refs: some, reviewer: sent[0].reviewer });
     }
-    sampleIds(entry).forEach((sample_id, position) => {
-      const known = this.decisionIds.get(entry.client_id)?.[position] ?? null;
-      this.add("undo", { decision_id: known }, { of: entry.client_id, position, sample_id });
-    });
+    this.hooks.changed(this);
+  }
+
+  /** Take back a decision of which only the number is known. */
+  undoNumber(decision_id, sample_id) {
+    this.add("undo", { decision_ids: [decision_id] }, { refs: [{ sample_id }] });
+  }
+
+  idOf({ of, position }) {
+    return this.decisionIds.get(of)?.[position] ?? null;
   }
 
   /** Whether something about this sample is still to be sent. */
@@ -78,9 +90,10 @@ export class Outbox {
   async sendOne(entry) {
     entry.attempts += 1;
     this.keep(entry);
-    if (entry.kind === "undo" && entry.body.decision_id === null) {
-      entry.body.decision_id = this.decisionIds.get(entry.of)?.[entry.position] ?? null;
-      if (entry.body.decision_id === null) return this.drop(entry); // what it would undo was refused
+    if (entry.kind === "undo") {
+      entry.refs = entry.refs.filter((_, i) => entry.body.decision_ids[i] !== null); // what it would undo was refused
+      entry.body.decision_ids = entry.body.decision_ids.filter((id) => id !== null);
+      if (entry.refs.length === 0) return this.drop(entry);
     }
     const body = entry.kind === "undo" ? entry.body : { client_id: entry.client_id, ...entry.body };
     const answer = await post(PATHS[entry.kind], body, entry.reviewer);
@@ -89,11 +102,11 @@ export class Outbox {
     this.hooks.sent(entry, answer);
   }
 
-  /** An undo that waits learns its decision's id at once: after a crash there would be nobody left to ask. */
+  /** An undo that waits learns its decisions' numbers at once: after a crash there would be nobody left to ask. */
   learnIds(entry, ids) {
     this.decisionIds.set(entry.client_id, ids);
-    for (const undo of this.entries.filter((other) => other.of === entry.client_id)) {
-      undo.body.decision_id = ids[undo.position];
+    for (const undo of this.entries.filter((other) => other.refs?.some(({ of }) => of === entry.client_id))) {
+      undo.body.decision_ids = undo.refs.map((ref, i) => undo.body.decision_ids[i] ?? this.idOf(ref));
       this.keep(undo);
     }
   }
@@ -132,7 +145,7 @@ export class Outbox {
 
 /** The samples that an entry is about, in the order of its decision ids. */
 export function sampleIds(entry) {
-  if (entry.kind === "undo") return [entry.sample_id];
+  if (entry.kind === "undo") return entry.refs.map((ref) => ref.sample_id);
   return entry.kind === "bulk" ? entry.body.sample_ids : [entry.body.sample_id];
 }
 
