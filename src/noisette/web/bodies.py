@@ -51,3 +51,7 @@ class ExemplarBody(_Body):
     class_id: _ID
     sample_id: _ID
     action: Literal["pin", "reject", "clear"]
+
+
+class RefitBody(_Body):
+    """Nothing but ``{}``: every write is JSON, which no form of another site can send."""
