@@ -204,3 +204,10 @@ def test_an_exemplar_of_another_class_is_refused(page: Page) -> None:
     page.post("/api/exemplars", {"class_id": 2, "sample_id": 45, "action": "love"}, status=400)
     page.post("/api/exemplars", {"class_id": 2, "sample_id": 99, "action": "pin"}, status=404)
     assert page.client.post("/api/exemplars", json={}, headers=WRITES).status_code == 400
+
+
+def test_an_address_that_is_none_says_so_in_words(page: Page) -> None:
+    answer = page.client.get("/nothing", headers={"Accept": "text/html"})
+    assert (answer.status_code, "There is nothing at this address." in answer.text) == (404, True)
+    assert page.client.get("/nothing").json() == {"error": "there is nothing at this address"}
+    assert "There is no class 9." in page.client.get("/classes/9", headers={"Accept": "text/html"}).text

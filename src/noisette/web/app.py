@@ -220,7 +220,10 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:
-        return answer(request, error.status_code, str(error.detail or HTTPStatus(error.status_code).phrase))
+        words = str(error.detail or HTTPStatus(error.status_code).phrase)
+        if error.status_code == 404 and words == HTTPStatus.NOT_FOUND.phrase:
+            words = "there is nothing at this address"
+        return answer(request, error.status_code, words)
 
     @app.exception_handler(RequestValidationError)
     def on_validation(request: Request, error: RequestValidationError) -> Response:

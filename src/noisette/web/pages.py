@@ -51,7 +51,8 @@ def queue_page(session: ReviewSession, queue: str) -> str:
 
 
 def message_page(status: int, text: str) -> str:
-    """Give the page of an error."""
+    """Give the page of an error; its sentence begins with a capital and ends with a full stop."""
+    text = text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
     return _render("message.html.j2", {"title": "Noisette", "heading": HTTPStatus(status).phrase, "text": text})
 
 

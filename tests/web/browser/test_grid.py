@@ -262,6 +262,62 @@ def test_looking_closer_keeps_the_keys(page: Page, address: str, data: FakeData)
     until(lambda: len(data.decisions) == 3, page, "a third decision")
 
 
+def test_a_queue_without_pictures_says_so_and_leads_on(page: Page, address: str, data: FakeData) -> None:
+    for row in range(0, data.size, 9):
+        data.add(row, {"verdict": "correct", "client_id": "all"}, "demo")
+    page.goto(f"{address}/queues/plan")
+    expect(page.locator("#empty")).to_contain_text("No suggestion is left. “noisette plan” draws new ones.")
+    expect(page.locator("#board-heading")).to_have_text("Suggested next")
+    expect(page.locator(".exemplars")).to_be_hidden()
+    page.select_option("#show", "all")
+    expect(page.locator(".exemplars")).to_be_visible()
+    page.select_option("#show", "open")
+    page.click("#empty a")
+    expect(page.locator(".class")).to_have_count(10)
+
+
+def test_the_end_of_a_class_leads_on_and_pictures_are_counted_over_all_pages(
+    page: Page, address: str, data: FakeData
+) -> None:
+    open_class(page, address, 8)
+    number = int((data.given == 8).sum())
+    assert number > 120
+    expect(page.locator("#more")).to_contain_text(f"120 of {number} loaded")
+    expect(page.locator(".tile").first).to_have_attribute("aria-setsize", str(number))
+    presses(page, " ")
+    expect(page.locator("#zoom-text")).to_contain_text(f"1 of {number}")
+    expect(page.locator("#zoom-image")).to_have_class("tiny")
+    presses(page, "Escape", "End", "End")
+    expect(page.locator("#more")).to_contain_text(f"That is all: {number} pictures.")
+    expect(page.locator("#more a")).to_have_attribute("href", "/")
+
+
+def test_what_is_said_of_a_wrong_label_stands_under_the_picture(page: Page, address: str, data: FakeData) -> None:
+    page.goto(f"{address}/queues/plan")
+    page.wait_for_selector(".tile.current")
+    presses(page, "n", "x")
+    name = data.names[data.given[0]]
+    expect(page.locator(".tile .caption").first).to_have_text(f"not {name}")
+    expect(page.locator(".tile .caption").nth(1)).to_have_text("none of the classes")
+
+
+def test_who_has_no_keys_leaves_every_dialog_by_a_button(page: Page, address: str, data: FakeData) -> None:
+    open_class(page, address, 8)
+    for opens, leaves in (
+        ("[data-command=choose]", "#choose-cancel"),
+        ("#reviewer-button", "#reviewer-cancel"),
+        ("#refit-button", "#refit-close"),
+        ("[data-command=zoom]", "#zoom-close"),
+        ("[data-command=help]", "#help-close"),
+    ):
+        page.click(opens)
+        expect(page.locator("dialog[open]")).to_have_count(1)
+        page.click(leaves)
+        expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.locator("#reviewer-name")).to_have_text("demo")
+    assert data.decisions == []
+
+
 def test_taps_mark_wrong_pictures_and_take_the_mark_back(page: Page, address: str, data: FakeData) -> None:
     open_class(page, address, 8)
     page.click("[data-command=tap]")

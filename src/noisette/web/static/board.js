@@ -12,6 +12,7 @@ export class Board {
     Object.assign(this, { container, names, showsGiven, hooks });
     container.classList.toggle("captioned", showsGiven);
     this.items = [];
+    this.total = 0; // how many the server has; more than `items` while some are still to come
     this.indexOf = new Map();
     this.tiles = new Map();
     this.index = 0;
@@ -25,6 +26,10 @@ export class Board {
     addEventListener("scroll", () => this.soon(), { passive: true });
     container.addEventListener("click", (event) => this.click(event));
     container.addEventListener("focusin", (event) => this.focused(event));
+  }
+
+  get length() {
+    return Math.max(this.total, this.items.length);
   }
 
   get current() {
@@ -142,7 +147,7 @@ export class Board {
       const tile = this.tiles.get(item.id) ?? this.addTile(item);
       const index = this.indexOf.get(item.id);
       const isCurrent = index === this.index || (item === shown[0] && !wanted.has(this.current.id));
-      fillTile(tile, { index, total: this.items.length, isCurrent, isSelected: index >= low && index <= high }, this.names, this.showsGiven);
+      fillTile(tile, { index, total: this.length, isCurrent, isSelected: index >= low && index <= high }, this.names, this.showsGiven);
       tile.classList.toggle("chosen", low < high && index >= low && index <= high);
       const after = before === null ? this.container.firstChild : before.nextSibling;
       if (after !== tile) this.container.insertBefore(tile, after);

@@ -3,6 +3,7 @@
 import { byId, make, remember, remembered, say } from "./dom.js";
 import { commandOf, isTaken } from "./keys.js";
 import { SuggestionView } from "./suggestion.js";
+import { TINY } from "./tile.js";
 import { count, many, stateWords } from "./words.js";
 
 const OWN_KEYS = new Set(["choose-dialog", "confirm-dialog", "help-dialog", "reviewer-dialog", "refit-dialog"]);
@@ -28,6 +29,8 @@ export class Commands {
     byId("confirm-no").addEventListener("click", () => confirm.close());
     byId("zoom-close").addEventListener("click", () => zoom.close());
     byId("help-close").addEventListener("click", () => help.close());
+    byId("choose-cancel").addEventListener("click", () => byId("choose-dialog").close());
+    byId("zoom-image").addEventListener("load", ({ target }) => target.classList.toggle("tiny", target.naturalWidth < TINY));
     zoom.addEventListener("close", () => this.board.goTo(this.board.index));
     letters.checked = remembered("letters", "on") === "on";
     letters.addEventListener("change", () => remember("letters", letters.checked ? "on" : "off"));
@@ -155,7 +158,7 @@ export class Commands {
     if (image.dataset.id !== String(item.id)) image.src = `/image/${item.id}`;
     image.dataset.id = item.id;
     image.alt = `Picture ${this.board.index + 1}, labelled ${this.names.get(item.given_label)}`;
-    byId("zoom-text").textContent = `Labelled ${this.names.get(item.given_label)} · ${stateWords(item, this.names)} · ${count(this.board.index + 1)} of ${count(this.board.items.length)}${item.suggestion ? ` · ${item.suggestion}` : ""}`;
+    byId("zoom-text").textContent = `Labelled ${this.names.get(item.given_label)} · ${stateWords(item, this.names)} · ${count(this.board.index + 1)} of ${count(this.board.length)}${item.suggestion ? ` · ${item.suggestion}` : ""}`;
   }
 
   /** The current picture is another one. */

@@ -1,11 +1,12 @@
 // Pictures come in pages; the next one is fetched before the person gets there.
 
 import { get } from "./api.js";
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 import { count, many } from "./words.js";
 
 const PAGE = 120;
 const AGAIN_MS = 3000;
+const WHEN_EMPTY = { plan: "No suggestion is left. “noisette plan” draws new ones.", suspicious: "No suspicious label is left to check.", disagreement: "There is no picture on which people disagree." };
 
 export class Loader {
   constructor(board, decider, query) {
@@ -35,7 +36,7 @@ export class Loader {
       if (run !== this.run) return;
       this.cursor = page.next_cursor;
       this.isDone = page.next_cursor === null;
-      this.total = page.total;
+      this.board.total = page.total;
       this.isBusy = false;
       this.decider.applyWaiting(page.items);
       this.board.append(page.items);
@@ -49,8 +50,13 @@ export class Loader {
 
   showRest() {
     const { length } = this.board.items;
-    byId("more").textContent = this.isDone ? (length > 0 ? `That is all: ${many(length, "picture")}.` : "") : `${count(length)} of ${count(this.total)} loaded`;
-    byId("empty").hidden = length > 0;
-    byId("empty").textContent = byId("show").value === "open" ? "Nothing is left to check here." : "There are no pictures here.";
+    const isEmpty = length === 0;
+    const onwards = make("a", { href: "/" }, "All classes and queues");
+    byId("more").replaceChildren(...(!this.isDone ? [`${count(length)} of ${count(this.board.total)} loaded`] : isEmpty ? [] : [`That is all: ${many(length, "picture")}. `, onwards]));
+    byId("empty").hidden = !isEmpty;
+    document.body.classList.toggle("nothing", isEmpty && this.query.class_id === null); // no picture: no class beside it
+    if (!isEmpty) return;
+    const words = WHEN_EMPTY[this.query.queue] ?? (byId("show").value === "open" ? "Nothing is left to check here." : "There are no pictures here.");
+    byId("empty").replaceChildren(words, make("br"), onwards);
   }
 }

@@ -14,7 +14,7 @@ const ABOUT_QUEUE = {
   audit: "Drawn by chance: keeps the estimates honest.",
   disagreement: "Pictures on which people differ.",
 };
-const WHEN_EMPTY = { plan: "none yet: noisette plan makes them", suspicious: "none; noisette detect finds them", disagreement: "none" };
+const WHEN_EMPTY = { plan: "none yet; “noisette plan” draws them", suspicious: "none; “noisette detect” finds them", disagreement: "none" };
 const ORDERS = {
   given: (a, b) => a.id - b.id,
   name: (a, b) => a.name.localeCompare(b.name),

@@ -12,6 +12,7 @@ export function setUpReviewer() {
     dialog.showModal();
     input.select();
   });
+  byId("reviewer-cancel").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "save" || input.value.trim() === "") return;
     remember("reviewer", input.value.trim());

@@ -93,8 +93,8 @@ export class Side {
     byId("meter-done").style.width = `${share}%`;
     byId("meter").setAttribute("aria-valuenow", Math.round(share));
     byId("meter").setAttribute("aria-valuetext", `${shown.decided} of ${shown.samples}`);
-    byId("progress-text").textContent = `${count(shown.decided)} of ${many(shown.samples, "picture")} checked, ${count(shown.wrong)} wrong`;
-    byId("error-text").textContent = `Estimated share of wrong labels: ${errorWords(shown.error)}`;
+    byId("progress-text").textContent = `${this.isQueue ? "In all: " : ""}${count(shown.decided)} of ${many(shown.samples, "picture")} checked, ${count(shown.wrong)} wrong`;
+    byId("error-text").textContent = `Estimated share of wrong labels: ${shown.error ? errorWords(shown.error) : "not known yet; the random audit tells"}`;
   }
 
   /** The class behind a number key, or null: its own number where there are ten or fewer, else the latest used. */

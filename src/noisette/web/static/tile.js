@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { count, stateWords } from "./words.js";
 
 const BADGES = { correct: "✓", wrong: "✕", none: "∅", unsure: "?" };
-const TINY = 65; // pictures up to this many pixels wide are shown with their pixels, not blurred
+export const TINY = 65; // pictures up to this many pixels wide are shown with their pixels, not blurred
 
 /** Make the elements of a tile; `watch` is told of the tile, to know when it has been on screen. */
 export function makeTile(item, watch) {
@@ -52,6 +52,8 @@ function captionWords(item, names, showsGiven) {
     return `→ ${names.get(item.correct_label) ?? item.correct_label}`;
   }
   const given = showsGiven ? names.get(item.given_label) ?? "" : "";
+  if (given && item.state === "wrong") return `not ${given}`;
+  if (given && item.state === "none") return "none of the classes";
   if (item.state !== "open" || !item.suggestion) return given;
   return given ? `${given} → ${item.suggestion}` : item.suggestion;
 }
