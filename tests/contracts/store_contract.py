@@ -21,7 +21,15 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from noisette.errors import InvalidInputError
-from noisette.store import ClassProgress, ResolvedLabels, ReviewCounts, ReviewStore, StoredReview
+from noisette.store import (
+    ClassProgress,
+    ResolvedLabels,
+    ReviewCounts,
+    ReviewStore,
+    StoredReview,
+    places_in,
+    review_columns,
+)
 from noisette.store.review_standing import rebuild_standing
 from noisette.types import Review
 
@@ -428,8 +436,12 @@ class StoreContract:
         found = sorted(store.voices(), key=lambda one: one.key)
         assert found == [decisions[3], decisions[0], *many]
 
-    @pytest.mark.parametrize("batch_size", [1, 2, 100])
-    def test_all_that_stands_comes_in_batches(self, store: ReviewStore, batch_size: int) -> None:
+    @pytest.mark.parametrize("batch_size", [1, 2, 10_000])
+    def test_all_that_stands_comes_in_columns(
+        self, store: ReviewStore, batch_size: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(review_columns, "_ROWS_AT_ONCE", batch_size)
+        assert places_in(store.standing_columns(), ["train"], ["a"]).tolist() == [-1], "an empty store"
         decisions = [
             said("b", 1, "ann"),
             said("a", 1, "ann"),
@@ -438,13 +450,78 @@ class StoreContract:
         ]
         numbers = store.add_many([*decisions, said("a", -1, "ann", split="val", given_label=0)])
         store.undo(numbers[3], reviewer="ann", time=NOW)
-        batches = list(store.iter_standing(batch_size))
-        assert all(0 < len(batch) <= batch_size for batch in batches)
-        assert [row for batch in batches for row in batch] == [
-            (numbers[2], "train", "a", 3, 0, 5),
-            (numbers[0], "train", "b", 3, 1, -1),
-            (numbers[4], "val", "a", 0, -1, -1),
+        found = store.standing_columns()
+        names = list(zip(found.splits.to_pylist(), found.keys.to_pylist(), strict=True))
+        said_of = zip(
+            *(c.tolist() for c in (found.ids, found.given_labels, found.verification_labels, found.correct_labels)),
+            strict=True,
+        )
+        assert dict(zip(names, said_of, strict=True)) == {
+            ("train", "a"): (numbers[2], 3, 0, 5),
+            ("train", "b"): (numbers[0], 3, 1, -1),
+            ("val", "a"): (numbers[4], 0, -1, -1),
+        }
+        asked = [("val", "a"), ("train", "c"), ("train", "a"), ("test", "a"), ("train", "a"), ("val", "b")]
+        places = places_in(found, [split for split, _ in asked], [key for _, key in asked])
+        assert [names[place] if place >= 0 else None for place in places.tolist()] == [
+            ("val", "a"),
+            None,
+            ("train", "a"),
+            None,
+            ("train", "a"),
+            None,
         ]
+
+    def test_draws_come_in_columns_and_are_known_by_their_given_label(self, store: ReviewStore) -> None:
+        store.add_many(
+            [
+                said("a", 1, "ann"),
+                replace(said("a", 1, "ann"), queue="audit", inclusion_probability=0.25),
+                replace(said("a", 1, "bob"), queue="plan", inclusion_probability=0.5),
+                replace(said("a", 1, "ann", given_label=4), queue="plan", inclusion_probability=0.5),
+            ]
+        )
+        found = store.draw_columns()
+        places = places_in(found, ["train"] * 3, ["a"] * 3, np.array([3, 4, 5])).tolist()
+        assert [places[2], sorted(places[:2])] == [-1, [0, 1]]
+        assert found.inclusion_probabilities[places[:2]].tolist() == [0.25, 0.5]
+        assert found.is_random[places[:2]].tolist() == [True, False]
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_labels_are_resolved_as_a_look_at_each_sample_gives_them(self, store: ReviewStore, seed: int) -> None:
+        chance = random.Random(seed)
+        keys = ["a", "b", "1:a", "é", "c"]
+        for step in range(40):
+            verdict = chance.choice([1, 0, -1])
+            drawn: dict[str, Any] = chance.choice(
+                [{}, {"queue": "audit", "inclusion_probability": 0.125 * (1 + step % 8)}]
+            )
+            decision = said(
+                chance.choice(keys),
+                verdict,
+                chance.choice(["ann", "bob"]),
+                split=chance.choice(["train", "val"]),
+                given_label=chance.choice([3, 3, 4]),
+                correct_label=chance.choice([-2, -1, 5]) if verdict == 0 else -1,
+                time=NOW + timedelta(seconds=step),
+            )
+            store.add(replace(decision, **drawn))
+        asked = [(chance.choice(["train", "val", "test"]), chance.choice(keys)) for _ in range(60)]
+        given = np.array([chance.choice([3, 4]) for _ in asked])
+        found = store.resolve([split for split, _ in asked], [key for _, key in asked], given)
+        latest, draws = store.latest(), store.draws()
+        for row, name in enumerate(asked):
+            one = latest.get(name)
+            stands = one is not None and one.given_label == given[row]
+            verdict = one.verification_label if one is not None and stands else -1
+            draw = draws.get((*name, int(given[row]))) if verdict >= 0 else None
+            assert found.changed[row] == (one is not None and not stands)
+            assert found.verification_labels[row] == verdict
+            assert found.correct_labels[row] == (one.correct_label if one is not None and stands else -1)
+            assert found.is_unsure[row] == (stands and verdict == -1)
+            expected = np.nan if draw is None else draw.inclusion_probability
+            assert found.inclusion_probabilities[row] == pytest.approx(expected, nan_ok=True)
+            assert found.is_audit[row] == (draw is not None and draw.queue == "audit")
 
     # -- progress -----------------------------------------------------------------------------------------------------
 

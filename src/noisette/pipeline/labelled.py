@@ -11,7 +11,6 @@ import numpy as np
 from noisette.errors import WorkspaceError
 from noisette.pipeline.sample_rows import sample_rows
 from noisette.pipeline.workspace import Workspace
-from noisette.planning.label_weights import label_weights
 from noisette.store import ParquetTable, read_samples
 from noisette.types import (
     NOT_KNOWN,
@@ -70,6 +69,8 @@ class LabelledFeatures:
 
         See `planning.label_weights`; None: no verified label has a known chance, all count the same.
         """
+        from noisette.planning.label_weights import label_weights  # loads optimisers, which few need
+
         found = label_weights(
             self.given_labels[rows],
             self.verification_labels[rows],

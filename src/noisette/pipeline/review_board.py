@@ -21,7 +21,7 @@ from noisette.types import CORRECT, NONE_OF_THE_CLASSES, NOT_KNOWN, RANDOM_QUEUE
 
 OPEN, IS_CORRECT, IS_WRONG, IS_NONE, IS_UNSURE = range(5)
 STATES = ("open", "correct", "wrong", "none", "unsure")
-_ROWS_AT_ONCE, _LOADED_AT_ONCE = 1000, 100_000
+_ROWS_AT_ONCE = 1000
 
 
 class ReviewBoard:
@@ -105,21 +105,22 @@ class ReviewBoard:
 
     def _load(self) -> None:
         """Read everything once, column by column."""
-        for (split, key, given), draw in self._store.draws().items():
-            row = self._samples.row_of((split, key))
-            if row is not None and given == self._samples.given[row]:
-                self._is_drawn[row] = True
-                self._chance[row] = draw.inclusion_probability if draw.queue in RANDOM_QUEUES else 0
+        draws, given = self._store.draw_columns(), self._samples.given
+        places = self._samples.places_in(draws, given)
+        self._is_drawn = places >= 0
+        rows = np.flatnonzero(self._is_drawn)
+        chances = draws.inclusion_probabilities * draws.is_random
+        self._chance[rows] = chances[places[rows]]
         self.last = self._store.last_id()  # first, so that what comes in meanwhile is read by `refresh`
-        for batch in self._store.iter_standing(_LOADED_AT_ONCE):
-            numbers, splits, keys, *labels = zip(*batch, strict=True)
-            labels_then, verdict, correct = (np.array(column) for column in labels)
-            places = self._samples.rows_for(list(splits), list(keys))
-            good = (places >= 0) & (self._samples.given[places] == labels_then)
-            rows = places[good]
-            kinds = [verdict == UNVERIFIED, verdict == CORRECT, correct == NONE_OF_THE_CLASSES]
-            self.state[rows] = np.select(kinds, [IS_UNSURE, IS_CORRECT, IS_NONE], IS_WRONG)[good]
-            self.correct_label[rows], self.decision_id[rows] = correct[good], np.array(numbers)[good]
+        standing = self._store.standing_columns()
+        places = self._samples.places_in(standing)
+        rows = np.flatnonzero(places >= 0)
+        rows = rows[standing.given_labels[places[rows]] == given[rows]]
+        places = places[rows]
+        verdict, correct = standing.verification_labels[places], standing.correct_labels[places]
+        kinds = [verdict == UNVERIFIED, verdict == CORRECT, correct == NONE_OF_THE_CLASSES]
+        self.state[rows] = np.select(kinds, [IS_UNSURE, IS_CORRECT, IS_NONE], IS_WRONG)
+        self.correct_label[rows], self.decision_id[rows] = correct, standing.ids[places]
         self._count_all()
 
     def _count_all(self) -> None:
@@ -127,9 +128,10 @@ class ReviewBoard:
         given, state = self._samples.given, self.state
         cells = given.astype(np.int64) * len(STATES) + state
         self.counts[:] = np.bincount(cells, minlength=self.counts.size).reshape(self.counts.shape)
-        self._audit[:] = 0
-        for row in np.flatnonzero(self._chance > 0).tolist():
-            self._count_audit(row, 1)
+        rows = np.flatnonzero((self._chance > 0) & (state != OPEN) & (state != IS_UNSURE))
+        is_wrong, weight = state[rows] != IS_CORRECT, 1 / self._chance[rows].astype(np.float64)
+        for place, added in enumerate((np.ones(rows.size), is_wrong, weight, weight * is_wrong, weight * weight)):
+            self._audit[:, place] = np.bincount(given[rows], added, minlength=len(self._audit))
 
     def _apply(self, found: Sequence[StoredReview]) -> None:
         rows: dict[int, tuple[str, str]] = {}

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from noisette.errors import DataFileError
 from noisette.pipeline.workspace import Workspace
-from noisette.store import file_hash, read_table
+from noisette.store import DrawColumns, StandingColumns, file_hash, places_in, read_table
 from noisette.types import IntArray
 
 Int32Array = npt.NDArray[np.int32]
@@ -104,9 +104,16 @@ class ReviewSamples:
             rows[place] = -1 if row is None else row
         return rows
 
+    def places_in(self, table: StandingColumns | DrawColumns, given: Int32Array | None = None) -> IntArray:
+        """Give (N,) the row of a table of the store that is about each sample (with that given label), -1 = none."""
+        return places_in(table, self._split_texts(), self._keys, given)
+
+    def _split_texts(self) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(self._splits), pa.array(self.split_names, pa.string()))
+
     def _names(self) -> pa.Array:
-        splits = pa.DictionaryArray.from_arrays(pa.array(self._splits), pa.array(self.split_names, pa.string()))
-        return pc.binary_join_element_wise(splits.cast(pa.string()), self._keys.cast(pa.string()), _SEPARATOR)
+        splits = self._split_texts().cast(pa.string())
+        return pc.binary_join_element_wise(splits, self._keys.cast(pa.string()), _SEPARATOR)
 
     def _find_copies(self, workspace: Workspace) -> None:
         if not workspace.duplicates.exists():

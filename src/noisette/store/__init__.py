@@ -5,6 +5,7 @@ from noisette.store.manifest import StoredType, TableManifest, TablePart, has_ma
 from noisette.store.neighbor_table import NeighborRows, NeighborTable, write_neighbors
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
+from noisette.store.review_columns import DrawColumns, StandingColumns, places_in
 from noisette.store.review_database import without_password
 from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_store import ReviewStore
@@ -15,6 +16,7 @@ from noisette.store.table_writer import finished_rows, write_feature_table
 __all__ = [
     "ClassProgress",
     "Draw",
+    "DrawColumns",
     "NeighborRows",
     "NeighborTable",
     "ParquetTable",
@@ -22,6 +24,7 @@ __all__ = [
     "ResumableTable",
     "ReviewCounts",
     "ReviewStore",
+    "StandingColumns",
     "StoredReview",
     "StoredType",
     "TableManifest",
@@ -33,6 +36,7 @@ __all__ = [
     "folder_hash",
     "has_manifest",
     "iter_sample_batches",
+    "places_in",
     "read_about",
     "read_manifest",
     "read_notes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +13,13 @@ import numpy as np
 from sqlalchemy import Row, bindparam, func, select, tuple_
 
 from noisette.store.review_append import add_reviews, append_reviews, ids_by_token, undo_decisions
+from noisette.store.review_columns import (
+    DrawColumns,
+    StandingColumns,
+    draw_columns,
+    resolve_labels,
+    standing_columns,
+)
 from noisette.store.review_copy import copy_decisions
 from noisette.store.review_database import ReviewDatabase
 from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow, review_of, stored_review
@@ -20,7 +27,7 @@ from noisette.store.review_names import CHUNK as _CHUNK
 from noisette.store.review_names import by_split, of_samples
 from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_rule import Voice, standing_voices
-from noisette.types import RANDOM_QUEUES, UNVERIFIED, IntArray, Review
+from noisette.types import IntArray, Review
 
 
 class ReviewStore:
@@ -146,23 +153,18 @@ class ReviewStore:
                 found |= {(row.split, row.key): stored_review(row) for row in rows}
         return found
 
-    def iter_standing(self, batch_size: int = 10_000) -> Iterator[list[tuple[int, str, str, int, int, int]]]:
-        """Yield, in batches, what stands for every sample that somebody decided on, as plain numbers and words.
+    def standing_columns(self) -> StandingColumns:
+        """Give what stands for every sample that somebody decided on, as columns.
 
-        Each is (number of the decision, split, key, given label, verification label, correct label), in the order of
-        split and key. What is decided meanwhile may or may not be in it: ask for `last_id` before, `since` it after.
+        What is decided meanwhile may or may not be in it: ask for `last_id` before, `since` it after.
         """
-        d, s, last = DecisionRow, StandingRow, None
-        columns = d.id, s.split, s.key, d.given_label, d.verification_label, d.correct_label
-        query = select(*columns).join(s, d.id == s.decision_id).order_by(s.split, s.key).limit(batch_size)
-        while True:
-            page = query if last is None else query.where(tuple_(s.split, s.key) > tuple_(*last))
-            with self._database.session_scope() as session:
-                rows = [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in session.execute(page)]
-            if not rows:
-                return
-            last = rows[-1][1:3]
-            yield rows
+        with self._database.session_scope() as session:
+            return standing_columns(session.connection())
+
+    def draw_columns(self) -> DrawColumns:
+        """Give what `draws` gives, as columns."""
+        with self._database.session_scope() as session:
+            return draw_columns(session.connection())
 
     def progress(self) -> dict[int, ClassProgress]:
         """Count, for each given label that somebody decided on, the samples and what stands for them.
@@ -238,22 +240,10 @@ class ReviewStore:
 
     def resolve(self, splits: Sequence[str], keys: Sequence[str], given_labels: IntArray) -> ResolvedLabels:
         """Give the labels that stand for N samples, aligned to them; see `ResolvedLabels`."""
-        draws, found = self.draws(), ResolvedLabels.none_of(len(keys))
-        row_of: dict[tuple[str, str], list[int]] = {}
-        for row, name in enumerate(zip(splits, keys, strict=True)):
-            row_of.setdefault(name, []).append(row)
-        for _, split, key, given, verdict, correct in chain.from_iterable(self.iter_standing()):
-            draw = None if verdict == UNVERIFIED else draws.get((split, key, given))
-            for row in row_of.get((split, key), ()):
-                found.changed[row] = given != given_labels[row]
-                if found.changed[row]:
-                    continue
-                found.verification_labels[row], found.correct_labels[row] = verdict, correct
-                found.is_unsure[row] = verdict == UNVERIFIED
-                if draw is not None:
-                    found.inclusion_probabilities[row] = draw.inclusion_probability
-                    found.is_audit[row] = draw.queue in RANDOM_QUEUES
-        return found
+        with self._database.session_scope() as session:
+            connection = session.connection()
+            standing, draws = standing_columns(connection), draw_columns(connection)
+        return resolve_labels(standing, draws, splits, keys, given_labels)
 
     def draws(self) -> dict[tuple[str, str, int], Draw]:
         """Give how each (split, key, given label) was drawn, where a decision says with what chance.
