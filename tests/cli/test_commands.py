@@ -25,7 +25,7 @@ COMMANDS = [
     "score",
     "convert",
 ]
-COMMANDS += ["references", "labels import", "labels export", "labels agreement"]
+COMMANDS += ["references", "labels import", "labels export", "labels agreement", "labels repair"]
 
 
 def noisette(*arguments: object) -> Result:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from noisette.errors import InvalidInputError
 from noisette.store import (
     ClassProgress,
+    Repair,
     ResolvedLabels,
     ReviewCounts,
     ReviewStore,
@@ -563,6 +564,26 @@ class StoreContract:
         rebuild_standing(connection)
         connection.commit()
         assert (store.latest(), store.progress(), store.disputed()) == kept
+
+    def test_a_repair_finds_what_differs_and_derives_it_anew(self, store: ReviewStore, connection: Connection) -> None:
+        store.add_many([said(key, 1, "ann") for key in "abcd"] + [said("a", 0, "bob")])
+        store.undo(store.add(said("e", 0, "ann")), reviewer="ann", time=NOW)
+        right = store.latest(), store.progress(), store.disputed()
+        assert store.repair() == Repair(4, 0, 0, 0, 0)
+        for statement in (
+            "DELETE FROM standing WHERE key = 'b'",
+            "UPDATE standing SET verification_label = 0 WHERE key = 'c'",
+            "UPDATE standing SET is_disputed = false WHERE key = 'a'",
+            "INSERT INTO standing VALUES ('train', 'x', 1, 3, 1, false)",
+            "UPDATE progress SET correct = 7",
+            "INSERT INTO progress VALUES (5, 1, 0, 0)",
+        ):
+            connection.execute(text(statement))
+        connection.commit()
+        found = store.repair()
+        assert (found, found.is_clean) == (Repair(4, missing=1, superfluous=1, other=2, classes=2), False)
+        assert (store.latest(), store.progress(), store.disputed()) == right
+        assert store.repair().is_clean
 
     # -- moving to another database -----------------------------------------------------------------------------------
 

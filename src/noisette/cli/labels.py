@@ -1,4 +1,4 @@
-"""``noisette labels import`` and ``noisette labels export``."""
+"""``noisette labels``: import, export, agreement, repair."""
 
 from __future__ import annotations
 
@@ -98,6 +98,25 @@ def agreement(workspace: WorkspaceOption = None, as_json: JsonOption = False) ->
             for one in found.reviewers
         ),
     ]
+    finish(dataclasses.asdict(found), as_json, lines, None)
+
+
+@labels.command("repair")
+@command
+def repair(workspace: WorkspaceOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Derive what stands anew from the decisions, which are not touched, and say what differed."""
+    import dataclasses
+
+    with _open(workspace, database).reviews() as store:
+        found = store.repair()
+    lines = [f"decisions stand for {found.samples} samples"]
+    if found.is_clean:
+        lines.append("what was noted of them was right")
+    else:
+        lines.append(
+            f"repaired: {found.missing} were missing, {found.other} were noted otherwise, "
+            f"{found.superfluous} were noted and do not stand; the counts of {found.classes} classes were wrong"
+        )
     finish(dataclasses.asdict(found), as_json, lines, None)
 
 

@@ -7,7 +7,7 @@ from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
 from noisette.store.review_columns import DrawColumns, StandingColumns, places_in
 from noisette.store.review_database import without_password
-from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
+from noisette.store.review_records import ClassProgress, Draw, Repair, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_store import ReviewStore
 from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
 from noisette.store.small_tables import read_table, read_table_metadata, write_table
@@ -20,6 +20,7 @@ __all__ = [
     "NeighborRows",
     "NeighborTable",
     "ParquetTable",
+    "Repair",
     "ResolvedLabels",
     "ResumableTable",
     "ReviewCounts",

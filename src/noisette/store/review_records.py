@@ -78,3 +78,27 @@ class ClassProgress:
     correct: int
     wrong: int
     unsure: int
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What differed when all that stands was derived anew from the decisions.
+
+    Attributes:
+        samples: for how many samples a decision stands.
+        missing: for how many of them none was noted.
+        superfluous: for how many more a decision was noted where none stands.
+        other: for how many another decision, or another word on whether reviewers disagree, was noted.
+        classes: of how many classes the counts were wrong.
+    """
+
+    samples: int
+    missing: int
+    superfluous: int
+    other: int
+    classes: int
+
+    @property
+    def is_clean(self) -> bool:
+        """True where nothing differed."""
+        return not (self.missing or self.superfluous or self.other or self.classes)

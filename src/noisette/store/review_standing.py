@@ -16,8 +16,12 @@ from sqlalchemy import (
     Integer,
     Row,
     String,
+    case,
     column,
     delete,
+    false,
+    func,
+    insert,
     select,
     table,
     text,
@@ -25,6 +29,7 @@ from sqlalchemy import (
 )
 
 from noisette.store.review_names import Name, by_split, of_samples
+from noisette.store.review_records import Repair
 from noisette.store.review_rule import Standing, Voice, choose_standing
 from noisette.types import CORRECT, MISLABELLED, UNVERIFIED
 
@@ -54,7 +59,7 @@ _STANDING = table(
     column("verification_label", Integer),
     column("is_disputed", Boolean),
 )
-_PROGRESS = table("progress")
+_PROGRESS = table("progress", *(column(name, Integer) for name in ("given_label", "correct", "wrong", "unsure")))
 _SAID = select(_DECISIONS).where(of_samples(_DECISIONS)).order_by(_DECISIONS.c.key)
 _KNOWN = select(_STANDING).where(of_samples(_STANDING))
 _FORGET = delete(_STANDING).where(of_samples(_STANDING))
@@ -71,6 +76,41 @@ _ADD = text(
     "wrong = progress.wrong + excluded.wrong, unsure = progress.unsure + excluded.unsure"
 )
 
+_NAME = tuple_(_DECISIONS.c.split, _DECISIONS.c.key)
+_BY_SAMPLE = select(*_NAME.clauses).group_by(*_NAME.clauses)
+_SEVERAL = _BY_SAMPLE.having(func.count() > 1).order_by(*_NAME.clauses)
+# Of one row, the least is the row's own; a row that takes another back stands for nothing.
+_PUT_SINGLE = insert(_STANDING).from_select(
+    [one.name for one in _STANDING.c],
+    _BY_SAMPLE.add_columns(
+        func.min(_DECISIONS.c.id),
+        func.min(_DECISIONS.c.given_label),
+        func.min(_DECISIONS.c.verification_label),
+        false(),
+    ).having(func.count() == 1, func.min(_DECISIONS.c.undoes).is_(None)),
+)
+_COUNT_SINGLE = insert(_PROGRESS).from_select(
+    [one.name for one in _PROGRESS.c],
+    select(
+        _STANDING.c.given_label,
+        *(
+            func.sum(case((_STANDING.c.verification_label == verdict, 1), else_=0))
+            for verdict in (CORRECT, MISLABELLED, UNVERIFIED)
+        ),
+    ).group_by(_STANDING.c.given_label),
+)
+_COUNTED = select(*_PROGRESS.c).where(_PROGRESS.c.correct + _PROGRESS.c.wrong + _PROGRESS.c.unsure != 0)
+_COLUMNS = 'split, "key", decision_id, given_label, verification_label, is_disputed'
+_JOINED = 'FROM standing s LEFT JOIN kept k ON k.split = s.split AND k."key" = s."key" WHERE '
+_MISSING = f"SELECT count(*) {_JOINED} k.decision_id IS NULL"
+_OTHER = f"SELECT count(*) {_JOINED} " + " OR ".join(
+    f"k.{name} <> s.{name}" for name in ("decision_id", "given_label", "verification_label", "is_disputed")
+)
+_SUPERFLUOUS = (
+    'SELECT count(*) FROM kept k LEFT JOIN standing s ON k.split = s.split AND k."key" = s."key" '
+    "WHERE s.decision_id IS NULL"
+)
+
 
 def update_standing(connection: Connection, names: Iterable[Name]) -> None:
     """Choose anew what stands for some samples; the caller's transaction holds the write lock."""
@@ -81,18 +121,39 @@ def update_standing(connection: Connection, names: Iterable[Name]) -> None:
 
 
 def rebuild_standing(connection: Connection) -> None:
-    """Derive both tables from all decisions."""
+    """Derive both tables from all decisions.
+
+    Most samples were looked at once: there the database derives what stands by itself. The others are chosen for.
+    """
     connection.execute(delete(_STANDING))
     connection.execute(delete(_PROGRESS))
-    name = tuple_(_DECISIONS.c.split, _DECISIONS.c.key)
-    query = select(_DECISIONS.c.split, _DECISIONS.c.key).distinct().limit(_REBUILD).order_by(*name.clauses)
+    connection.execute(_PUT_SINGLE)
+    connection.execute(_COUNT_SINGLE)
+    if connection.dialect.name == "postgresql":
+        # Rows of this transaction are in no statistics yet, and without them every page below reads whole tables.
+        for name in ("decisions", "standing"):
+            connection.execute(text(f"ANALYZE {name}"))
     last: list[Name] = []
     while True:
-        page = query.where(name > tuple_(*last[-1])) if last else query
-        last = [(row.split, row.key) for row in connection.execute(page)]
+        page = _SEVERAL.where(_NAME > tuple_(*last[-1])) if last else _SEVERAL
+        last = [(row.split, row.key) for row in connection.execute(page.limit(_REBUILD))]
         if not last:
             return
         update_standing(connection, last)
+
+
+def repair_standing(connection: Connection) -> Repair:
+    """Derive both tables anew, and count what differs from what was there."""
+    counted = connection.execute(_COUNTED).all()
+    connection.execute(text(f"CREATE TEMPORARY TABLE kept AS SELECT {_COLUMNS} FROM standing"))
+    connection.execute(text('CREATE UNIQUE INDEX kept_by_sample ON kept (split, "key")'))
+    rebuild_standing(connection)
+    samples = connection.scalar(text("SELECT count(*) FROM standing")) or 0
+    missing, other = (connection.scalar(text(query)) or 0 for query in (_MISSING, _OTHER))
+    superfluous = connection.scalar(text(_SUPERFLUOUS)) or 0
+    connection.execute(text("DROP TABLE kept"))
+    differing = set(counted) ^ set(connection.execute(_COUNTED).all())
+    return Repair(samples, missing, superfluous, other, len({row[0] for row in differing}))
 
 
 def _update_split(connection: Connection, split: str, keys: Sequence[str]) -> Counter[_Cell]:

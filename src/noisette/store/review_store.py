@@ -25,8 +25,9 @@ from noisette.store.review_database import ReviewDatabase
 from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow, review_of, stored_review
 from noisette.store.review_names import CHUNK as _CHUNK
 from noisette.store.review_names import by_split, of_samples
-from noisette.store.review_records import ClassProgress, Draw, ResolvedLabels, ReviewCounts, StoredReview
+from noisette.store.review_records import ClassProgress, Draw, Repair, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_rule import Voice, standing_voices
+from noisette.store.review_standing import repair_standing
 from noisette.types import IntArray, Review
 
 
@@ -216,6 +217,14 @@ class ReviewStore:
         """
         with source._database.session_scope() as theirs, self._database.session_scope(write=True) as ours:
             return copy_decisions(theirs, ours)
+
+    def repair(self) -> Repair:
+        """Derive what stands and the counts by class anew from the decisions, in one transaction; say what differed.
+
+        Both follow from the decisions, which are not touched.
+        """
+        with self._database.session_scope(write=True) as session:
+            return repair_standing(session.connection())
 
     @property
     def name(self) -> str:
