@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -23,12 +24,13 @@ from noisette.pipeline.embed import embed
 from noisette.pipeline.settings import DetectSettings, Settings
 from noisette.pipeline.workspace import Workspace, open_workspace
 from noisette.store import StoredReview
-from noisette.types import Review
+from noisette.types import NONE_OF_THE_CLASSES, NOT_KNOWN, Review
 from tests.web.browser.conftest import FLAGS, open_class, presses, review_as, until
 
 SCRIPT = "<script>alert(1)</script>"
 NAMES = ("zero", SCRIPT, "two", "three")
 STALE_S = 30.0
+LOADED = "[...document.querySelectorAll('.tile img')].every((image) => image.complete)"
 
 
 @pytest.fixture(scope="session")
@@ -142,15 +144,21 @@ def test_a_person_checks_fifty_pictures_with_keys_undoes_two_closes_the_browser_
     assert said[:5] == [(1, -1), (0, -1), (0, -2), (-1, -1), (0, 3)]
     assert all(row.seconds is not None and 0 <= row.seconds < 60 for row in standing)
     assert all(row.model_quality is not None for row in standing)
-    exported = _exported(workspace)
-    assert {row.key for row in standing if row.verification_label >= 0} <= exported.keys()
+    _check_export(workspace)
 
 
-def _exported(workspace: Workspace) -> dict[str, str]:
+def _check_export(workspace: Workspace) -> None:
+    """Compare `noisette labels export` with what each person at the page said of each sample."""
     path = workspace.root / "labels.csv"
     command = [sys.executable, "-m", "noisette", "labels", "export", str(path), "-w", str(workspace.root)]
-    subprocess.run(command, check=True, capture_output=True)
-    return dict(line.split(",", 1) for line in path.read_text(encoding="utf-8").splitlines()[1:])
+    subprocess.run([*command, "--every-reviewer"], check=True, capture_output=True)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["queue"] != "import"]
+    names = {**dict(enumerate(NAMES)), NOT_KNOWN: "-1", NONE_OF_THE_CLASSES: "-2"}
+    found = {(row["key"], row["reviewer"]): (row["verification_label"], row["correct_label"]) for row in rows}
+    said = {(r.key, r.reviewer): (str(r.verification_label), names[r.correct_label]) for r in _standing(workspace)}
+    assert found == said
+    assert len(rows) == len(said)
 
 
 def test_two_people_at_once_lose_nothing_and_see_each_other(chromium: Browser, workspace: Workspace) -> None:
@@ -174,6 +182,7 @@ def test_two_people_at_once_lose_nothing_and_see_each_other(chromium: Browser, w
     assert sorted(row.reviewer for row in rows) == ["Ben"] * 10 + ["Ánna"] * 10
     assert len({(row.key, row.reviewer) for row in rows}) == 20
     assert len({row.key for row in rows}) == 19
+    _check_export(workspace)
 
 
 def _checked_words(more: int, workspace: Workspace) -> str:
@@ -202,6 +211,29 @@ def test_a_refit_keeps_what_is_decided_meanwhile_and_shows_what_changed(
         page.context.close()
     rows = [row.review for row in _rows(workspace)]
     assert [row.verification_label for row in rows] == [1, 1, 0, 1, 0, 0, 0, 1]
+    _check_export(workspace)
+
+
+def test_the_rest_is_decided_by_one_request_and_taken_back_by_one(chromium: Browser, workspace: Workspace) -> None:
+    with reviewing(workspace) as address:
+        page = chromium.new_page(viewport={"width": 1280, "height": 800})
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        open_class(page, address, 2)
+        presses(page, "n")
+        until(lambda: bool(page.evaluate(LOADED)), page, "the pictures")
+        page.wait_for_timeout(300)
+        presses(page, "r", "Enter")
+        until(_saved(page), page, "the rest")
+        number = len(_standing(workspace)) - 1
+        assert number > 5
+        presses(page, "z")
+        until(_saved(page), page, "the undo")
+        expect(page.locator(".tile:not([data-state=open])")).to_have_count(1)
+        page.context.close()
+    assert [url.removeprefix(f"{address}/api/") for url in sent] == ["decisions", "decisions/bulk", "undo"]
+    assert [row.verification_label for row in _standing(workspace)] == [0]
+    assert len(_rows(workspace)) == 1 + 2 * number
 
 
 def test_a_class_whose_name_is_a_script_is_text(chromium: Browser, workspace: Workspace) -> None:
