@@ -40,3 +40,14 @@ def test_repair_says_what_differed_and_repairs_it(fruit: Workspace) -> None:
     as_json = CliRunner().invoke(app, ["labels", "repair", "-w", str(fruit.root), "--json"])
     found = {"samples": 2, "missing": 0, "superfluous": 0, "other": 0, "classes": 0}
     assert json.loads(as_json.stdout) == found | {"next": None}
+
+
+def test_a_database_of_another_workspace_is_refused_and_can_be_taken_over(fruit: Workspace) -> None:
+    with closing(sqlite3.connect(fruit.root / "reviews.sqlite")) as database:
+        database.execute("UPDATE about SET value = 'other' WHERE name = 'workspace'")
+        database.commit()
+    done = CliRunner().invoke(app, ["labels", "export", "-w", str(fruit.root), str(fruit.root / "out.csv")])
+    assert (done.exit_code, "run `noisette labels repair --take-over`" in " ".join(done.stderr.split())) == (1, True)
+    assert CliRunner().invoke(app, ["labels", "repair", "-w", str(fruit.root)]).exit_code == 1
+    assert CliRunner().invoke(app, ["labels", "repair", "--take-over", "-w", str(fruit.root)]).exit_code == 0
+    assert CliRunner().invoke(app, ["labels", "agreement", "-w", str(fruit.root)]).exit_code == 0

@@ -1,7 +1,9 @@
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from noisette.errors import DataFileError, WorkspaceError
@@ -15,7 +17,8 @@ from noisette.pipeline.workspace import (
     finish_workspace,
     open_workspace,
 )
-from noisette.types import Review
+from noisette.store import write_samples
+from noisette.types import Review, SampleTable
 from tests.contracts.postgres import missing_postgres, postgres_database, postgres_server
 
 
@@ -82,6 +85,70 @@ def test_a_database_that_cannot_be_used_changes_nothing(small: Workspace) -> Non
     with pytest.raises(WorkspaceError, match="cannot be used"):
         use_database(small, "sqlite:////no/such/folder/x.sqlite")
     assert (small.root / "noisette.toml").read_bytes() == before
+
+
+def workspace_of(root: Path, keys: list[str]) -> Workspace:
+    workspace = create_workspace(root, Settings(), ("a", "b"))
+    write_samples(workspace.samples, SampleTable(["train"] * len(keys), keys, keys, np.zeros(len(keys), np.int64)))
+    decide(workspace, keys[0])
+    finish_workspace(workspace)
+    return open_workspace(root)
+
+
+def test_a_database_of_another_workspace_is_refused_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    first, second = workspace_of(tmp_path / "1", ["x"]), workspace_of(tmp_path / "2", ["y"])
+    use_database(first, url)
+    before = (second.root / "noisette.toml").read_bytes()
+    with pytest.raises(
+        WorkspaceError, match=r"team\.sqlite holds the decisions of another workspace .* repair --take-"
+    ):
+        use_database(second, url)
+    assert (second.root / "noisette.toml").read_bytes() == before
+    assert keys(second) == ["y"]
+    monkeypatch.setenv(DATABASE_VARIABLE, url)
+    with pytest.raises(WorkspaceError, match="another workspace"):
+        second.reviews()
+    second.reviews(take_over=True).close()
+    assert keys(second) == ["x"]
+    with pytest.raises(WorkspaceError, match="another workspace"):
+        first.reviews()
+
+
+def test_a_workspace_is_the_same_when_made_anew_copied_or_with_a_class_renamed(tmp_path: Path) -> None:
+    one, again, other = (workspace_of(tmp_path / name, [key]) for name, key in (("1", "x"), ("2", "x"), ("3", "y")))
+    assert one.identity == again.identity != other.identity
+    assert len(one.identity) == 32
+    one.classes.write_text("a\nsecond\n", encoding="utf-8")
+    copied = open_workspace(shutil.copytree(one.root, tmp_path / "copy"))
+    assert one.identity == again.identity == copied.identity
+    assert keys(copied) == ["x"]
+
+
+def test_a_workspace_being_made_writes_no_identity_down(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "w", Settings(), ("a", "b"))
+    assert workspace.identity == "", "there are no samples"
+    write_samples(workspace.samples, SampleTable(["train"], ["x"], [""], np.zeros(1, np.int64)))
+    before = workspace.identity
+    assert not (workspace.root / "workspace-id.txt").exists()
+    finish_workspace(workspace)
+    assert workspace.identity == before
+    assert (workspace.root / "workspace-id.txt").read_text(encoding="utf-8").strip() == before
+
+
+def test_decisions_come_along_though_the_environment_names_the_new_database_already(
+    small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    monkeypatch.setenv(DATABASE_VARIABLE, url)
+    moved, move = use_database(small, url)
+    assert move is not None
+    assert move.copied == 1
+    assert keys(moved) == ["x"]
+    assert use_database(open_workspace(small.root), url)[1] is None
 
 
 def test_a_report_does_not_say_where_the_decisions_are(small: Workspace, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_later_schema_is_refused(store: ReviewStore, tmp_path: Path) -> None:
         later.execute("UPDATE about SET value = '99' WHERE name = 'schema_version'")
     later.close()
     with pytest.raises(
-        DataFileError, match="has schema version 99, this version of noisette knows 3; upgrade noisette"
+        DataFileError, match="has schema version 99, this version of noisette knows 4; upgrade noisette"
     ):
         ReviewStore(tmp_path / "reviews.sqlite")
 

@@ -51,6 +51,7 @@ INSERT INTO decisions VALUES
 VERSION_2 = VERSION_1.replace("identity VARCHAR(32) NOT NULL,", "identity VARCHAR(32) NOT NULL, seconds FLOAT,")
 VERSION_2 = VERSION_2.replace("'schema_version', '1'", "'schema_version', '2'")
 VERSION_2 = VERSION_2.replace("'af4b')", "'af4b', NULL)").replace("'{identity}')", "'{identity}', NULL)")
+VERSION_3 = (Path(__file__).parent / "version_3.sql").read_text(encoding="utf-8")
 IDENTITY = "ad9cf6c3c267fd060acddf9f86b6e45b"
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 OLD = Review(
@@ -66,10 +67,10 @@ OLD = Review(
 IMPORTED = Review(key="b", given_label=3, verification_label=1, reviewer="import", time=NOW)
 
 
-@pytest.fixture(params=["1", "2"])
+@pytest.fixture(params=["1", "2", "3"])
 def old(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "reviews.sqlite"
-    script = {"1": VERSION_1, "2": VERSION_2}[request.param]
+    script = {"1": VERSION_1, "2": VERSION_2, "3": VERSION_3}[request.param]
     with closing(sqlite3.connect(path)) as database:
         database.executescript("PRAGMA journal_mode = WAL;" + script.replace("{identity}", IDENTITY))
     return path
@@ -89,7 +90,7 @@ def test_an_old_database_is_opened_with_all_its_decisions(old: Path) -> None:
         assert store.append([timed]) == 1
         assert list(store.reviews()) == [OLD, IMPORTED, timed]
     version, columns = version_and_columns(old)
-    assert version == "3"
+    assert version == "4"
     assert {"seconds", "undoes"} <= set(columns)
 
 
@@ -134,6 +135,14 @@ def test_a_new_database_and_an_upgraded_one_have_the_same_columns(old: Path, tmp
     assert version_and_columns(old) == version_and_columns(tmp_path / "new.sqlite")
 
 
+def test_an_old_database_belongs_to_the_first_workspace_that_opens_it(old: Path) -> None:
+    ReviewStore(old, "first").close()
+    ReviewStore(old, "first").close()
+    with pytest.raises(WorkspaceError, match=r"decisions of another workspace \(number first, this one is second\)"):
+        ReviewStore(old, "second")
+    assert ReviewStore(old).counts().decisions == 2, "who names no workspace is not asked"
+
+
 def test_opening_it_again_changes_nothing(old: Path) -> None:
     ReviewStore(old).close()
     before = version_and_columns(old)
@@ -154,7 +163,7 @@ def test_several_processes_open_it_at_once(old: Path) -> None:
     for worker in workers:
         worker.join(60)
         assert worker.exitcode == 0
-    assert version_and_columns(old)[0] == "3"
+    assert version_and_columns(old)[0] == "4"
 
 
 def test_two_that_saw_an_old_version_upgrade_it_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +177,7 @@ def test_two_that_saw_an_old_version_upgrade_it_once(old: Path, monkeypatch: pyt
 
     monkeypatch.setattr(review_upgrade, "upgrade_schema", twice)
     ReviewStore(old).close()
-    assert version_and_columns(old)[0] == "3"
+    assert version_and_columns(old)[0] == "4"
 
 
 KILLED = """
@@ -199,10 +208,11 @@ def test_a_process_killed_before_the_commit_leaves_the_old_version(old: Path) ->
 
 def test_a_failing_upgrade_says_which_database(old: Path) -> None:
     before = version_and_columns(old)[0]
+    last_step_fails = "CREATE TRIGGER full BEFORE INSERT ON about BEGIN SELECT RAISE(ABORT, 'full'); END"
     with closing(sqlite3.connect(old)) as database:
-        database.execute("DROP TABLE decisions")
+        database.execute(last_step_fails if before == "3" else "DROP TABLE decisions")
         database.commit()
-    with pytest.raises(WorkspaceError, match=r"reviews\.sqlite cannot be used \(no such table: decisions"):
+    with pytest.raises(WorkspaceError, match=r"reviews\.sqlite cannot be used \((no such table: decisions|full)"):
         ReviewStore(old)
     with closing(sqlite3.connect(old)) as database:
         assert database.execute("SELECT value FROM about").fetchall() == [(before,)]

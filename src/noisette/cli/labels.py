@@ -103,11 +103,18 @@ def agreement(workspace: WorkspaceOption = None, as_json: JsonOption = False) ->
 
 @labels.command("repair")
 @command
-def repair(workspace: WorkspaceOption = None, database: DatabaseOption = None, as_json: JsonOption = False) -> None:
+def repair(
+    workspace: WorkspaceOption = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="The database belongs to this workspace from now on, not to another.")
+    ] = False,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Derive what stands anew from the decisions, which are not touched, and say what differed."""
     import dataclasses
 
-    with _open(workspace, database).reviews() as store:
+    with _open(workspace, database, take_over=take_over).reviews(take_over=take_over) as store:
         found = store.repair()
     lines = [f"decisions stand for {found.samples} samples"]
     if found.is_clean:
@@ -120,12 +127,12 @@ def repair(workspace: WorkspaceOption = None, database: DatabaseOption = None, a
     finish(dataclasses.asdict(found), as_json, lines, None)
 
 
-def _open(path: Path | None, database: str | None) -> Workspace:
+def _open(path: Path | None, database: str | None, *, take_over: bool = False) -> Workspace:
     """Open the workspace with the database that was asked for, and say what moved."""
     from noisette.pipeline.database import use_database
     from noisette.pipeline.workspace import open_workspace
 
-    workspace, move = use_database(open_workspace(path), database)
+    workspace, move = use_database(open_workspace(path), database, take_over=take_over)
     if move is not None:
         came = f"{move.copied} rows copied from {move.before}" if move.copied else f"nothing copied from {move.before}"
         typer.echo(f"decisions are kept in {move.name} from now on ({came})", err=True)

@@ -11,6 +11,7 @@ from noisette.data import read_class_list, write_class_list
 from noisette.errors import WorkspaceError
 from noisette.files import atomic_open
 from noisette.pipeline.settings import Settings, check_settings, read_settings, write_settings
+from noisette.pipeline.workspace_id import workspace_id
 from noisette.store import ReviewStore
 
 SETTINGS_FILE = "noisette.toml"
@@ -127,22 +128,38 @@ class Workspace:
         """
         return self.database_url or os.environ.get(DATABASE_VARIABLE, "") or self.settings.store.database
 
-    def reviews(self) -> ReviewStore:
+    def reviews(self, *, take_over: bool = False) -> ReviewStore:
         """Open the review store, the only home of verification labels.
+
+        `take_over`: the database belongs to this workspace from now on, whomever it belonged to.
 
         Raises:
             WorkspaceError: the workspace is finished, and its store is gone: to go on without would look like success;
-                or the database that it names cannot be used.
+                or the database that it names cannot be used, or belongs to another workspace.
         """
         if self.database:
-            return ReviewStore(self.database)
-        path = self.root / "reviews.sqlite"
-        if (self.root / SETTINGS_FILE).exists() and not path.exists():
+            return ReviewStore(self.database, self.identity, take_over=take_over)
+        if self.is_finished and not self.own_database.exists():
             raise WorkspaceError(
-                f"{path}, the home of all decisions, is gone; put it back from a copy, or, if there were none, make an "
-                f"empty file of that name"
+                f"{self.own_database}, the home of all decisions, is gone; put it back from a copy, or, if there were "
+                f"none, make an empty file of that name"
             )
-        return ReviewStore(path)
+        return ReviewStore(self.own_database, self.identity, take_over=take_over)
+
+    @property
+    def own_database(self) -> Path:
+        """The file that holds the decisions where no other database is named."""
+        return self.root / "reviews.sqlite"
+
+    @property
+    def is_finished(self) -> bool:
+        """False while the workspace is being made."""
+        return (self.root / SETTINGS_FILE).exists()
+
+    @property
+    def identity(self) -> str:
+        """What tells this workspace from others, see `workspace_id`."""
+        return workspace_id(self.root, (self.samples, self.classes), keep=self.is_finished)
 
     def class_names(self) -> tuple[str, ...]:
         """Read the class names."""

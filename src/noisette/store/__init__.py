@@ -6,7 +6,7 @@ from noisette.store.neighbor_table import NeighborRows, NeighborTable, write_nei
 from noisette.store.parquet_table import ParquetTable
 from noisette.store.resumable_table import ResumableTable, read_notes, unfinished_metadata
 from noisette.store.review_columns import DrawColumns, StandingColumns, places_in
-from noisette.store.review_database import without_password
+from noisette.store.review_database import sqlite_url, without_password
 from noisette.store.review_records import ClassProgress, Draw, Repair, ResolvedLabels, ReviewCounts, StoredReview
 from noisette.store.review_store import ReviewStore
 from noisette.store.samples import count_samples, iter_sample_batches, read_samples, write_samples
@@ -44,6 +44,7 @@ __all__ = [
     "read_samples",
     "read_table",
     "read_table_metadata",
+    "sqlite_url",
     "unfinished_metadata",
     "without_password",
     "write_about",

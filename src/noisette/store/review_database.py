@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -19,24 +19,31 @@ _WAIT_SECONDS = 60
 _WRITE_LOCK = 0x6E6F697365747465  # "noisette" in ASCII: the number of our lock in a PostgreSQL database
 _OLD_VERSIONS = tuple(str(version) for version in range(1, SCHEMA_VERSION))
 
+_SCHEMA_VERSION = select(AboutRow.value).where(AboutRow.name == "schema_version")
+_OWNER = select(AboutRow.value).where(AboutRow.name == "workspace")
+
 
 class ReviewDatabase:
     """An engine, its sessions, and the version of its schema.
 
     Args:
         url_or_path: a path of a SQLite file (made if missing), or a database URL.
+        workspace_id: of the workspace whose decisions it holds; "" = whoever's. The first one that opens it keeps it.
+        take_over: it belongs to this workspace from now on, whomever it belonged to.
 
     Raises:
         DataFileError: the file is no review database, or a later version wrote it.
-        WorkspaceError: the database cannot be opened.
+        WorkspaceError: the database cannot be opened, or belongs to another workspace.
     """
 
-    def __init__(self, url_or_path: str | Path) -> None:
+    def __init__(self, url_or_path: str | Path, workspace_id: str = "", *, take_over: bool = False) -> None:
         self.url = _as_url(url_or_path)
         self.name = self.url.database or str(self.url) if self._is_sqlite else self.url.render_as_string(True)
         self._engine = _make_engine(self.url)
         try:
             self._prepare_schema()
+            if workspace_id:
+                self._claim(workspace_id, take_over)
         except BaseException:
             self._engine.dispose()
             raise
@@ -84,7 +91,22 @@ class ReviewDatabase:
 
     def _schema_version(self) -> str | None:
         with self.session_scope() as session:
-            return session.scalar(select(AboutRow.value).where(AboutRow.name == "schema_version"))
+            return session.scalar(_SCHEMA_VERSION)
+
+    def _claim(self, workspace_id: str, take_over: bool) -> None:
+        """Let the database belong to a workspace; two that try at once do it one after the other."""
+        with self.session_scope() as session:
+            if session.scalar(_OWNER) == workspace_id:
+                return
+        with self.session_scope(write=True) as session:
+            owner = session.scalar(_OWNER)
+            if owner and owner != workspace_id and not take_over:
+                raise WorkspaceError(
+                    f"the review database {self.name} holds the decisions of another workspace (number {owner}, this "
+                    f"one is {workspace_id}); name an empty database with --database URL, or, if it holds decisions on "
+                    f"this workspace's samples, run `noisette labels repair --take-over`"
+                )
+            session.execute(update(AboutRow).where(AboutRow.name == "workspace").values(value=workspace_id))
 
     def _translated(self, error: SQLAlchemyError) -> NoisetteError:
         reason = str(getattr(error, "orig", None) or error)
@@ -111,6 +133,11 @@ def without_password(url: str) -> str:
     query = {name: value for name, value in parsed.query.items() if name != "password"}
     bare = URL.create(parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, query)
     return bare.render_as_string(hide_password=False)
+
+
+def sqlite_url(path: Path) -> str:
+    """Give the URL of a SQLite file, whatever characters its path has."""
+    return _as_url(path).render_as_string()
 
 
 def _as_url(url_or_path: str | Path) -> URL:

@@ -13,7 +13,7 @@ from noisette.errors import InvalidInputError
 from noisette.store.review_records import StoredReview
 from noisette.types import Review
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """See `migrations/versions`, a file a version; `review_upgrade` brings older databases to it."""
 
 
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
 
 
 class AboutRow(Base):
-    """Facts about the database itself, such as the version of its schema."""
+    """Facts about the database itself: `schema_version`, and `workspace`, to which it belongs ("" = to none yet)."""
 
     __tablename__ = "about"
 

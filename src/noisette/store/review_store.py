@@ -36,6 +36,7 @@ class ReviewStore:
 
     Args:
         url_or_path: a path of a SQLite file (made if missing), or a database URL.
+        workspace_id, take_over: whose decisions they are, see `ReviewDatabase`.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -47,8 +48,8 @@ class ReviewStore:
         >>> store.close()
     """
 
-    def __init__(self, url_or_path: str | Path) -> None:
-        self._database = ReviewDatabase(url_or_path)
+    def __init__(self, url_or_path: str | Path, workspace_id: str = "", *, take_over: bool = False) -> None:
+        self._database = ReviewDatabase(url_or_path, workspace_id, take_over=take_over)
 
     def append(self, reviews: Iterable[Review], *, from_file: bool = False) -> int:
         """Add decisions in one transaction: all of them or, if the process dies, none.
