@@ -35,9 +35,9 @@ def test_a_bank_holds_unit_rows_of_what_was_chosen(center: bool, monkeypatch: py
     features[7] = 0
     chosen = np.array([0, 7, 63, 64, 65, 499])
     monkeypatch.setattr(bank_module, "block_rows", lambda _size: 64)
-    bank, mean = build_bank(ArrayTable(features), chosen, center=center, progress=silent)
-    expected = features[chosen] - (features.mean(axis=0, dtype=np.float64) if center else 0)
-    np.testing.assert_allclose(mean, features.mean(axis=0) if center else np.zeros(6), rtol=1e-5)
+    mean = features.mean(axis=0) if center else np.zeros(6, dtype=np.float32)
+    bank = build_bank(ArrayTable(features), chosen, mean, None, silent)
+    expected = features[chosen].astype(np.float64) - mean
     lengths = np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(bank.values, expected / np.where(lengths > 0, lengths, 1), atol=1e-6)
     np.testing.assert_array_equal(bank.hashes, row_hashes(features[chosen]))
@@ -47,9 +47,19 @@ def test_a_bank_holds_unit_rows_of_what_was_chosen(center: bool, monkeypatch: py
 def test_a_large_bank_is_kept_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bank_module, "FLOAT32_NUMBERS", 99)
     table = ArrayTable(np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32))
-    bank, _ = build_bank(table, np.arange(20), center=True, progress=silent)
+    bank = build_bank(table, np.arange(20), np.zeros(5, dtype=np.float32), None, silent)
     assert bank.values.dtype == np.float16
     assert bank.block(3, 9).dtype == np.float32
+
+
+def test_a_bank_in_some_directions_holds_the_coordinates_of_unit_rows() -> None:
+    rng = np.random.default_rng(0)
+    features, mean = rng.normal(size=(30, 6)).astype(np.float32), rng.normal(size=6).astype(np.float32)
+    directions = np.linalg.qr(rng.normal(size=(6, 2)))[0].astype(np.float32)
+    bank = build_bank(ArrayTable(features), np.array([2, 9]), mean, directions, silent)
+    unit = (features[[2, 9]] - mean) / np.linalg.norm(features[[2, 9]] - mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(bank.values, unit @ directions, atol=1e-6)
+    np.testing.assert_array_equal(bank.hashes, row_hashes(features[[2, 9]]))
 
 
 def test_copies_are_found_wherever_they_lie() -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from noisette.neighbors.unit_rows import block_rows, table_mean, unit_rows
+from noisette.neighbors.unit_rows import block_rows, in_directions, unit_rows
 from noisette.types import FeatureTable, Float32Array, FloatArray, HashArray, IntArray, Progress
 from noisette.types.row_hashes import row_hashes
 
@@ -20,7 +20,7 @@ class Bank:
     """M rows of a table as unit rows.
 
     Attributes:
-        values: (M, D) unit rows, float32 or float16.
+        values: (M, D) unit rows, or (M, d) in the leading directions alone; float32 or float16.
         rows: (M,) row numbers in the table.
         hashes: (M,) content hashes of the rows as they were in the table (`types.row_hashes`).
     """
@@ -57,22 +57,24 @@ class Bank:
         return Bank(self.values[order], self.rows[order], self.hashes[order])
 
 
-def build_bank(table: FeatureTable, chosen: IntArray, *, center: bool, progress: Progress) -> tuple[Bank, Float32Array]:
-    """Read the chosen rows (ascending) of a table; give the bank and the (D,) mean that was taken off (0 if not)."""
+def build_bank(
+    table: FeatureTable, chosen: IntArray, mean: Float32Array, directions: Float32Array | None, progress: Progress
+) -> Bank:
+    """Read the chosen rows (ascending) of a table, less their mean, in some directions (D, d) or as they are."""
     num_features = table.num_features
-    mean = table_mean(table) if center else np.zeros(num_features, dtype=np.float32)
-    dtype: npt.DTypeLike = np.float32 if chosen.size * num_features <= FLOAT32_NUMBERS else np.float16
-    values = np.empty((chosen.size, num_features), dtype=dtype)
+    width = num_features if directions is None else directions.shape[1]
+    dtype: npt.DTypeLike = np.float32 if chosen.size * width <= FLOAT32_NUMBERS else np.float16
+    values = np.empty((chosen.size, width), dtype=dtype)
     hashes = np.empty(chosen.size, dtype=np.uint64)
     start = 0
     for block in table.iter_batches(block_rows(num_features)):
         first, last = np.searchsorted(chosen, (start, start + len(block)))
         wanted = block if last - first == len(block) else block[chosen[first:last] - start]
-        values[first:last] = unit_rows(wanted, mean, start)
+        values[first:last] = in_directions(unit_rows(wanted, mean, start), directions)
         hashes[first:last] = row_hashes(wanted)
         start += len(block)
         progress("neighbors", start, table.num_rows)
-    return Bank(values, chosen, hashes), mean
+    return Bank(values, chosen, hashes)
 
 
 def choose_rows(num_rows: int, most: int, labels: IntArray | None, rng: np.random.Generator) -> IntArray:

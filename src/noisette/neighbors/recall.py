@@ -1,4 +1,4 @@
-"""How many cells a search must look at, measured on the bank itself against the exact search."""
+"""How many of the true neighbours a search finds, and how many cells it must look at, measured on the bank itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import numpy as np
 from noisette.neighbors.bank import Bank
 from noisette.neighbors.cells import Cells
 from noisette.neighbors.products import nearest_rows
-from noisette.types import IntArray
+from noisette.neighbors.selection import merge_best
+from noisette.neighbors.unit_rows import block_rows, unit_rows
+from noisette.types import FeatureTable, Float32Array, HashArray, IntArray
+from noisette.types.row_hashes import row_hashes
 
 TARGET_RECALL = 0.95
 RECALL_AT = 50
@@ -32,6 +35,29 @@ def tune_probes(bank: Bank, cells: Cells, rng: np.random.Generator) -> tuple[Cel
         return None, 1.0
     own = np.repeat(cells.cells_of(queries), (truth >= 0).sum(axis=1))
     return tuned, float((ranks < tuned.num_probes[own]).mean())
+
+
+def true_neighbors(
+    queries: Float32Array, hashes: HashArray, table: FeatureTable, rows: IntArray, mean: Float32Array
+) -> IntArray:
+    """Give the positions (Q, 50) in a bank of the rows with the largest cosine, of all columns; -1 = there are no more.
+
+    Args:
+        queries: (Q, D) unit rows.
+        hashes: (Q,) their content hashes; copies of a query are not its neighbours.
+        table: where the bank comes from.
+        rows: (M,) row numbers of the bank in the table.
+        mean: (D,) taken off every row before its length is made one.
+    """
+    best = np.full((len(queries), RECALL_AT), -1), np.full((len(queries), RECALL_AT), -np.inf, dtype=np.float32)
+    step = block_rows(table.num_features)
+    for start in range(0, rows.size, step):
+        features = table.take(rows[start : start + step])
+        block = Bank(unit_rows(features, mean), rows[start : start + step], row_hashes(features))
+        found = nearest_rows(block, [(0, block.size)], queries, RECALL_AT, hashes)
+        positions = np.where(found.rows >= 0, found.rows + start, -1)
+        best = merge_best(best, (positions, found.similarities))
+    return best[0]
 
 
 def _ranks_of_true_neighbours(cells: Cells, own: IntArray, truth: IntArray) -> IntArray:

@@ -49,6 +49,11 @@ def unit_rows(features: Float32Array, mean: Float32Array, first_row: int = 0) ->
     return rows
 
 
+def in_directions(rows: Float32Array, directions: Float32Array | None) -> Float32Array:
+    """Give (B, D) rows in some directions (D, d), or as they are."""
+    return rows if directions is None else rows @ directions
+
+
 def _refuse(row: int) -> NoReturn:
     raise InvalidInputError(
         f"`features` must hold finite numbers below 1e18, but row {row} does not; leave such rows out or extract again"

@@ -29,6 +29,8 @@ from noisette.verifier.scorer import Arrays
 STAGES = ("plain", "refined")
 MAX_STATISTICS_ROWS = 1 << 13
 """Rows from which the spread of evidence in each class is learned."""
+FULL_ROWS = 1 << 13
+"""Rows up to which neighbours are compared in all columns, above it in the leading directions."""
 
 
 def make_context(
@@ -54,7 +56,7 @@ def make_context(
         )
     else:
         stages = {"plain": _of_probabilities(probs, labels)}
-    index = build_index(ArrayTable(features), center=False, random_state=seed, progress=progress)
+    index = build_index(ArrayTable(features), center=False, full_rows=FULL_ROWS, random_state=seed, progress=progress)
     context: Arrays = {"present": data.class_counts > 0}
     context |= {f"index/{name}": array for name, array in index.to_arrays().items()}
     chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
