@@ -81,6 +81,9 @@ class FakeStore:
         self.batches: list[list[str]] = []
         self.go, self.entered = threading.Event(), threading.Event()
 
+    def expect_many_writes(self) -> None:
+        """Nothing to prepare."""
+
     def add_many(self, reviews: list[Review]) -> list[int]:
         self.entered.set()
         self.go.wait(30)

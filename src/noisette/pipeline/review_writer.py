@@ -31,6 +31,7 @@ class DecisionWriter:
 
     def __init__(self, store: ReviewStore, written: Callable[[list[int], list[Review]], object]) -> None:
         self._store, self._written = store, written
+        store.expect_many_writes()
         self._queue: list[_Waiting] = []
         self._queueing, self.writing = threading.Lock(), threading.RLock()
 

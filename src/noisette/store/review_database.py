@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from noisette.errors import DataFileError, NoisetteError, WorkspaceError
+from noisette.store.review_checkpoints import INTERVAL, LARGEST_LOG, Checkpoints
 from noisette.store.review_models import SCHEMA_VERSION, AboutRow
 
 _WAIT_SECONDS = 60
@@ -40,6 +41,7 @@ class ReviewDatabase:
         self.url = _as_url(url_or_path)
         self.name = self.url.database or str(self.url) if self._is_sqlite else self.url.render_as_string(True)
         self._engine = _make_engine(self.url)
+        self._checkpoints: Checkpoints | None = None
         try:
             self._prepare_schema()
             if workspace_id:
@@ -64,11 +66,24 @@ class ReviewDatabase:
                 with Session(connection, expire_on_commit=False) as session, session.begin():
                     yield session
                 connection.commit()
+            if write and self._checkpoints is not None:
+                self._checkpoints.after_write()
         except SQLAlchemyError as error:
             raise self._translated(error) from error
 
+    def checkpoint_beside(self, interval: float = INTERVAL) -> None:
+        """Keep checkpoints out of commits from now on, see `Checkpoints`: for who writes often and is waited for."""
+        if not self._is_sqlite or self.url.database in (None, "", ":memory:") or self._checkpoints is not None:
+            return
+        event.listen(self._engine, "connect", _set_log_limit)
+        self._engine.dispose()  # connections of before have the usual limit
+        self._checkpoints = Checkpoints(str(self.url.database), interval)
+
     def close(self) -> None:
         """Close all connections."""
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+            self._checkpoints = None
         self._engine.dispose()
 
     def _prepare_schema(self) -> None:
@@ -197,6 +212,10 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -32000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _set_log_limit(connection: Any, _record: Any) -> None:
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LARGEST_LOG}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

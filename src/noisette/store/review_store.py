@@ -51,6 +51,10 @@ class ReviewStore:
     def __init__(self, url_or_path: str | Path, workspace_id: str = "", *, take_over: bool = False) -> None:
         self._database = ReviewDatabase(url_or_path, workspace_id, take_over=take_over)
 
+    def expect_many_writes(self) -> None:
+        """Prepare for one decision after the other, each waited for: what SQLite tidies up, it does beside them."""
+        self._database.checkpoint_beside()
+
     def append(self, reviews: Iterable[Review], *, from_file: bool = False) -> int:
         """Add decisions in one transaction: all of them or, if the process dies, none.
 
