@@ -134,8 +134,12 @@ def test_a_workspace_being_made_writes_no_identity_down(tmp_path: Path) -> None:
     write_samples(workspace.samples, SampleTable(["train"], ["x"], [""], np.zeros(1, np.int64)))
     before = workspace.identity
     assert not (workspace.root / "workspace-id.txt").exists()
+    (workspace.root / "workspace-id.txt").write_text("of an earlier attempt", encoding="utf-8")
+    create_workspace(workspace.root, Settings(), ("a", "b"))
+    assert not (workspace.root / "workspace-id.txt").exists()
     finish_workspace(workspace)
-    assert workspace.identity == before
+    write_samples(workspace.samples, SampleTable(["train"], ["y"], [""], np.zeros(1, np.int64)))
+    assert workspace.identity == before, "it is written down at once"
     assert (workspace.root / "workspace-id.txt").read_text(encoding="utf-8").strip() == before
 
 

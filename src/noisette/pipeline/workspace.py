@@ -11,7 +11,7 @@ from noisette.data import read_class_list, write_class_list
 from noisette.errors import WorkspaceError
 from noisette.files import atomic_open
 from noisette.pipeline.settings import Settings, check_settings, read_settings, write_settings
-from noisette.pipeline.workspace_id import workspace_id
+from noisette.pipeline.workspace_id import IDENTITY_FILE, workspace_id
 from noisette.store import ReviewStore
 
 SETTINGS_FILE = "noisette.toml"
@@ -195,8 +195,8 @@ def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...
                 raise WorkspaceError(f"{path} is there already, and would be overwritten; choose another folder")
     with atomic_open(root / _UNFINISHED) as file:
         file.write("This workspace is not finished; run `noisette init` again.\n")
-    for path in decisions:
-        path.unlink()
+    for path in (*decisions, root / IDENTITY_FILE):
+        path.unlink(missing_ok=True)
     write_class_list(workspace.classes, class_names)
     return workspace
 
@@ -204,6 +204,7 @@ def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...
 def finish_workspace(workspace: Workspace) -> None:
     """Write the settings, last of all: a folder without them is not a workspace yet, and `init` may run again."""
     write_settings(workspace.root / SETTINGS_FILE, workspace.settings)
+    _ = workspace.identity  # writes it down, before anybody changes samples or classes
     (workspace.root / _UNFINISHED).unlink(missing_ok=True)
 
 

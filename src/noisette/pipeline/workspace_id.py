@@ -9,7 +9,7 @@ from pathlib import Path
 from noisette.files import atomic_open
 from noisette.store import file_hash
 
-FILE = "workspace-id.txt"
+IDENTITY_FILE = "workspace-id.txt"
 
 
 def workspace_id(root: Path, made_of: tuple[Path, ...], *, keep: bool) -> str:
@@ -23,7 +23,7 @@ def workspace_id(root: Path, made_of: tuple[Path, ...], *, keep: bool) -> str:
         made_of: its samples and its classes.
         keep: write it down; not while the workspace is being made.
     """
-    path = root / FILE
+    path = root / IDENTITY_FILE
     if keep and path.is_file():
         return path.read_text(encoding="utf-8").strip()
     if not all(one.is_file() for one in made_of):
