@@ -182,7 +182,7 @@ def test_people_see_a_page_where_scripts_see_json(guarded: TestClient) -> None:
     answer = guarded.get("/", headers={"Accept": "text/html,*/*"})
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "a token is needed" in answer.text
+    assert "A token is needed" in answer.text
 
 
 def test_there_are_no_docs_no_description_and_no_web_socket(page: Page) -> None:
