@@ -203,8 +203,8 @@ def create_workspace(root: Path, settings: Settings, class_names: tuple[str, ...
 
 def finish_workspace(workspace: Workspace) -> None:
     """Write the settings, last of all: a folder without them is not a workspace yet, and `init` may run again."""
+    workspace_id(workspace.root, (workspace.samples, workspace.classes), keep=True)
     write_settings(workspace.root / SETTINGS_FILE, workspace.settings)
-    _ = workspace.identity  # writes it down, before anybody changes samples or classes
     (workspace.root / _UNFINISHED).unlink(missing_ok=True)
 
 
