@@ -47,7 +47,7 @@ def test_top_of_a_ranking_without_probabilities(tmp_path: Path) -> None:
     assert len(rows) == 3
     for row in rows:
         assert (row["suggested_label"], row["suggested_probability"]) == ("", None)
-        assert row["evidence"].endswith(f"{row['given_label']}, as given")
+        assert f"{row['given_label']}, as given; the nearest reference" in row["evidence"]
 
 
 def test_a_goal_is_said_and_recorded(tmp_path: Path) -> None:

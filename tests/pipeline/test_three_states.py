@@ -142,7 +142,9 @@ def test_suspicions_say_what_neighbours_say(workspace: Workspace, data: Data) ->
         assert suspicion.given_label == NAMES[data.given[row]]
         if suspicion.suggested_label not in ("", "none of the classes", suspicion.given_label):
             words = f"{suspicion.votes} of {suspicion.voters} neighbours {'is' if suspicion.votes == 1 else 'are'}"
-            assert suspicion.evidence == f"{words} {suspicion.suggested_label}"
+            votes, reference = suspicion.evidence.split("; ")
+            assert votes == f"{words} {suspicion.suggested_label}"
+            assert "the nearest reference" in reference
             assert table.suggested_votes is not None
             assert suspicion.votes == table.suggested_votes[row]
     assert most_suspicious(workspace, "filtering", 0) == ()

@@ -17,7 +17,7 @@ from noisette.pipeline.calibration import cleaning_of
 from noisette.pipeline.descriptions import about_detection, about_scores
 from noisette.pipeline.duplicate_facts import DuplicateCounts, count_duplicates, duplicate_notes
 from noisette.pipeline.duplicates import with_duplicates
-from noisette.pipeline.fitting import fitted_verifier
+from noisette.pipeline.fitting import fitted_verifier, workspace_references
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.provenance import input_hashes, is_current, record
 from noisette.pipeline.score_tables import read_scores, write_scores
@@ -76,6 +76,7 @@ def detect(workspace: Workspace, progress: Progress = silent) -> DetectResult:
     # Before any verifier is fitted: copies of a picture must not be learned from and measured on.
     labelled = with_duplicates(workspace, labelled, inputs, progress)
     duplicates = count_duplicates(labelled, workspace.settings.detect.duplicate_similarity)
+    workspace_references(workspace, labelled, inputs, progress)  # they speak for suggestions, whoever judges
     for name in names:
         verifier = fitted_verifier(workspace, name, labelled, inputs, progress)
         _scored(workspace, name, verifier, labelled, inputs, progress)

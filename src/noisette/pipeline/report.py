@@ -17,10 +17,11 @@ from noisette.pipeline.duplicates import kept_duplicates
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
 from noisette.pipeline.neighbor_votes import votes_of
 from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes, is_current, record
+from noisette.pipeline.reference_evidence import nearest_references
 from noisette.pipeline.report_duplicates import report_duplicates
 from noisette.pipeline.report_pictures import picture_bytes
 from noisette.pipeline.score_tables import ScoreTable, quality_before_decisions, read_scores
-from noisette.pipeline.suspicions import asked_labels, vote_lines, worst_rows
+from noisette.pipeline.suspicions import asked_labels, evidence_lines, worst_rows
 from noisette.pipeline.workspace import Workspace
 from noisette.report import HeldOutPair, ReportData, SuspiciousSample, VerifierResult, write_report
 from noisette.scores.noise_rates import estimate_noise_rates
@@ -148,7 +149,8 @@ def _suspicious(
     evidence = [""] * worst.size
     if labelled.duplicate_group is not None:  # neighbours are kept with the groups
         votes = votes_of(workspace, labelled, worst, asked_labels(scores, worst))
-        evidence = vote_lines(votes, labelled.class_names, scores, worst)
+        nearest = nearest_references(workspace, labelled, worst)
+        evidence = evidence_lines(votes, nearest, labelled.class_names, scores, worst)
     held_out_pairs = {
         sample["key"]: HeldOutPair(sample["name"], sample["all_verified"], sample["class_held_out"])
         for sample in held_out.get("samples", ())

@@ -8,6 +8,7 @@ import numpy as np
 
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.neighbor_votes import vote_words, votes_of
+from noisette.pipeline.reference_evidence import nearest_references, reference_words
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.votes import Votes
@@ -27,7 +28,7 @@ class Suspicion:
             given label; None = the verifier has no probabilities.
         votes: neighbours that carry the suggested label (the given one where no class is suggested).
         voters: neighbours that have a vote.
-        evidence: the votes in words.
+        evidence: the votes in words, and the class of the nearest reference.
     """
 
     key: str
@@ -55,7 +56,8 @@ def most_suspicious(workspace: Workspace, verifier: str, count: int) -> tuple[Su
     rows = worst_rows(table.scores, labelled.verification_labels, count)
     scores = table.scores
     found = votes_of(workspace, labelled, rows, asked_labels(scores, rows))
-    evidence = vote_lines(found, labelled.class_names, scores, rows)
+    nearest = nearest_references(workspace, labelled, rows)
+    evidence = evidence_lines(found, nearest, labelled.class_names, scores, rows)
     return tuple(
         Suspicion(
             table.keys[row],
@@ -87,14 +89,26 @@ def asked_labels(scores: LabelScores, rows: IntArray) -> IntArray:
     return np.where(suggested >= 0, suggested, scores.given_label[rows])
 
 
-def vote_lines(found: Votes, class_names: tuple[str, ...], scores: LabelScores, rows: IntArray) -> list[str]:
-    """Say of each row how many neighbours carry the label that they were asked about, see `asked_labels`."""
+def evidence_lines(
+    found: Votes, nearest: IntArray, class_names: tuple[str, ...], scores: LabelScores, rows: IntArray
+) -> list[str]:
+    """Say of each row how many neighbours carry the label that they were asked about, and what the references say.
+
+    Args:
+        found: votes on the `asked_labels` of the rows.
+        nearest: from `nearest_references`.
+        class_names: names of the K classes.
+        scores: scores of all labels.
+        rows: numbers of the rows.
+    """
     asked = asked_labels(scores, rows)
-    is_given = asked == scores.given_label[rows]
-    return [
-        vote_words(int(found.votes[i]), int(found.voters[i]), class_names[asked[i]]) + ", as given" * bool(is_given[i])
-        for i in range(rows.size)
-    ]
+    lines = []
+    for i, row in enumerate(rows.tolist()):
+        votes = vote_words(int(found.votes[i]), int(found.voters[i]), class_names[asked[i]])
+        votes += ", as given" * bool(asked[i] == scores.given_label[row])
+        more = reference_words(int(nearest[i]), int(asked[i]), class_names)
+        lines.append("; ".join(part for part in (votes, more) if part))
+    return lines
 
 
 def label_name(label: int, class_names: tuple[str, ...]) -> str:
