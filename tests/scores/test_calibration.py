@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisette.errors import NotVerifiedError
-from noisette.scores.calibration import PlattCalibrator, fit_calibrator
+from noisette.scores.calibration import LOG_ODDS_DEVIATIONS, PlattCalibrator, fit_calibrator, fit_log_odds_calibrator
 
 numbers = st.floats(-50, 50, allow_subnormal=False)
 rows = st.lists(st.tuples(numbers, st.integers(0, 1)), min_size=1, max_size=30)
@@ -111,3 +111,53 @@ def test_nothing_verified_is_an_error_with_a_remedy() -> None:
 def test_scores_too_near_for_their_squares() -> None:
     calibrator = fit_calibrator(np.array([0.0, 1e-286]), np.array([0, 1]))
     np.testing.assert_allclose(calibrator(np.array([0.0, 1e-286])), 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_log_odds_are_moved_to_the_most_probable_slope_and_intercept(seed: int) -> None:
+    scores, truth = _draw(seed, 30)
+    found = fit_log_odds_calibrator(scores, truth)
+
+    def loss(slope: float, intercept: float) -> float:
+        value = ((slope - 1) / LOG_ODDS_DEVIATIONS[0]) ** 2 / 2 + (intercept / LOG_ODDS_DEVIATIONS[1]) ** 2 / 2
+        for score, kind in zip(scores, truth, strict=True):
+            chance = 1 / (1 + math.exp(-(slope * score + intercept)))
+            value -= math.log(chance if kind == 1 else 1 - chance)
+        return float(value)
+
+    best = loss(found.slope, found.intercept)
+    for step in (0.01, 0.1, 1.0):
+        for slope, intercept in ((step, 0), (-step, 0), (0, step), (0, -step), (step, -step)):
+            assert loss(found.slope + slope, found.intercept + intercept) >= best - 1e-6
+
+
+def test_log_odds_stay_as_they_are_without_labels_and_follow_many() -> None:
+    nothing = fit_log_odds_calibrator(np.empty(0), np.empty(0, dtype=np.int64))
+    assert (nothing.slope, nothing.intercept) == (1.0, 0.0)
+    scores, truth = _draw(0, 20_000)
+    found = fit_log_odds_calibrator(scores, truth)
+    assert found.slope == pytest.approx(3, abs=0.15)
+    assert found.intercept == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_few_labels_of_one_kind_move_log_odds_a_little(kind: int) -> None:
+    found = fit_log_odds_calibrator(np.array([-1.0, 0.0, 1.0]), np.full(3, kind))
+    assert 0.8 < found.slope < 1.2
+    assert 0.1 < abs(found.intercept) < 0.6
+    assert (found.intercept > 0) == (kind == 1)
+
+
+def test_log_odds_that_point_the_wrong_way_are_not_turned_round() -> None:
+    scores, truth = _draw(2, 3000)
+    assert fit_log_odds_calibrator(-scores, truth).slope == pytest.approx(0, abs=0.05)
+
+
+def test_whole_weights_move_log_odds_as_copies_do() -> None:
+    scores, truth = _draw(3, 60)
+    weight = np.where(truth == 1, 1.0, 3.0)
+    again = np.repeat(np.arange(60), weight.astype(int))
+    weighted = fit_log_odds_calibrator(scores, truth, weight)
+    copied = fit_log_odds_calibrator(scores[again], truth[again])
+    assert weighted.slope == pytest.approx(copied.slope, abs=1e-4)
+    assert weighted.intercept == pytest.approx(copied.intercept, abs=1e-4)

@@ -11,6 +11,9 @@ from scipy.special import expit, logit
 from noisette.errors import NotVerifiedError
 from noisette.types import Float64Array, IntArray
 
+LOG_ODDS_DEVIATIONS = np.array([0.25, 0.5])
+"""How far slope and intercept of log-odds from a fitted model are expected to be off."""
+
 
 @dataclass(frozen=True)
 class PlattCalibrator:
@@ -79,3 +82,33 @@ def fit_calibrator(
     start = np.array([1.0, np.log((num_correct + 1) / (num_wrong + 1))])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
     return PlattCalibrator(float(found.x[0]), float(found.x[1]), center, scale)
+
+
+def fit_log_odds_calibrator(
+    log_odds: Float64Array, verification_labels: IntArray, sample_weight: Float64Array | None = None
+) -> PlattCalibrator:
+    """Fit the same to scores that are log-odds of being correct already: a few labels leave them nearly as they are.
+
+    The most probable slope and intercept under normal priors around 1 and 0, with deviations of 0.25 and 0.5.
+
+    Args:
+        log_odds: (M,) out-of-sample log-odds of verified samples.
+        verification_labels: (M,) 1 correct, 0 mislabelled.
+        sample_weight: (M,) weights >= 0; None = 1.
+
+    Example:
+        >>> calibrator = fit_log_odds_calibrator(np.array([-2.0, 2.0]), np.array([0, 1]))
+        >>> calibrator(np.array([0.0, 2.0])).round(2).tolist()
+        [0.5, 0.89]
+    """
+    weight = np.ones(log_odds.size) if sample_weight is None else sample_weight
+
+    def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
+        off = (parameters - (1.0, 0.0)) / LOG_ODDS_DEVIATIONS
+        logit = parameters[0] * log_odds + parameters[1]
+        value = weight @ (np.logaddexp(0, logit) - verification_labels * logit) + 0.5 * off @ off
+        residual = weight * (expit(logit) - verification_labels)
+        return float(value), np.array([residual @ log_odds, residual.sum()]) + off / LOG_ODDS_DEVIATIONS
+
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
+    return PlattCalibrator(float(found.x[0]), float(found.x[1]), 0.0, 1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from noisette.errors import NotVerifiedError
-from noisette.scores.calibration import PlattCalibrator, fit_calibrator
+from noisette.scores.calibration import PlattCalibrator, fit_calibrator, fit_log_odds_calibrator
 from noisette.scores.relabel import RelabelRule, fit_relabel_rule
 from noisette.scores.thresholds import choose_threshold
 from noisette.types import BoolArray, Float64Array, IntArray
@@ -69,8 +69,8 @@ def learn_rules(models: CrossFit, data: TrainingData, verified: Query, *, even_o
         models: the cross-fitted models.
         data: the training data; at least one row is verified.
         verified: the verified rows as a query, in the order of `data.verified_rows`.
-        even_odds: put the threshold where the calibrated probability is 1/2, not where the error of these rows is
-            lowest.
+        even_odds: scores are log-odds of being correct: put the threshold where the calibrated probability is 1/2, not
+            where the error of these rows is lowest, and calibrate no more than they need.
     """
     targets = data.verification_labels[data.verified_rows]
     correct = data.correct_labels[data.verified_rows]
@@ -78,7 +78,7 @@ def learn_rules(models: CrossFit, data: TrainingData, verified: Query, *, even_o
     right = np.where(targets == 1, verified.given_labels, correct)
     known = _evenly(np.flatnonzero(right >= 0), MAX_CLASS_SCORES // data.num_classes)
     class_scores = models.score_classes(verified.where(known)) if known.size else _no_rows(data.num_classes)
-    calibrator = fit_calibrator(scores, targets)
+    calibrator = (fit_log_odds_calibrator if even_odds else fit_calibrator)(scores, targets)
     even = calibrator.score_of(0.5) if even_odds else None
     return DecisionRules(
         choose_threshold(scores, targets, verified.given_labels) if even is None else even,

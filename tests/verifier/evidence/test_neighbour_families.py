@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from noisette.neighbors import Neighbors
-from noisette.types import Float64Array
+from noisette.types import Float64Array, IntArray
 from noisette.verifier.evidence.density import IMAGINED, NUM_NEIGHBORS, density_evidence
 from noisette.verifier.evidence.votes import SCALES, vote_evidence, vote_shares
 
@@ -17,10 +17,17 @@ def example(num_rows: int = 7, bank: int = 300, classes: int = 3) -> tuple[Neigh
     return Neighbors(rows, similarities), rng.dirichlet(np.ones(classes), bank)
 
 
-def test_shares_are_means_over_the_nearest() -> None:
+def share_by_hand(right: Float64Array, rows: IntArray, scale: int) -> Float64Array:
+    """Votes of the nearest `scale`, the r-th of which has 1 / r."""
+    total = sum(1 / rank for rank in range(1, scale + 1))
+    votes = [right[row] / (place + 1) for place, row in enumerate(rows[:scale].tolist())]
+    return np.asarray(np.sum(votes, axis=0) / total)
+
+
+def test_shares_are_means_over_the_nearest_in_which_near_ones_count_more() -> None:
     found, right = example()
     for scale, share in zip(SCALES, vote_shares(found, right), strict=True):
-        expected = [right[rows[:scale]].sum(axis=0) / scale for rows in found.rows]
+        expected = [share_by_hand(right, rows, scale) for rows in found.rows]
         np.testing.assert_allclose(share, expected, rtol=1e-5)
         np.testing.assert_allclose(share.sum(axis=1), 1.0, rtol=1e-5)
 
@@ -29,7 +36,8 @@ def test_missing_neighbours_do_not_vote() -> None:
     found, right = example()
     rows = np.where(np.arange(SCALES[-1]) < 4, found.rows, -1)
     shares = vote_shares(Neighbors(rows, found.similarities), right)
-    np.testing.assert_allclose(shares[0], [right[row[:4]].sum(axis=0) / 10 for row in rows], rtol=1e-5)
+    cast = sum(1 / rank for rank in range(1, 5)) / sum(1 / rank for rank in range(1, 11))
+    np.testing.assert_allclose(shares[0], [share_by_hand(right, row, 4) * cast for row in rows], rtol=1e-5)
 
 
 def test_more_votes_never_lower_a_ratio() -> None:

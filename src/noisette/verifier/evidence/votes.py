@@ -1,6 +1,7 @@
-"""Evidence of the neighbours: which share of the nearest 10, 50 and 200 belong to the class?
+"""Evidence of the neighbours: which share of the votes of the nearest 10, 50 and 200 does the class have?
 
-A neighbour votes for the classes by the probability that each is its right one, not by its given label.
+A neighbour votes for the classes by the probability that each is its right one, not by its given label. That of rank r
+has 1 / r of a vote: near ones know more, whatever the distances are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from noisette.verifier.baselines.filtering import log_ratios
 
 SCALES = (10, 50, 200)
 """Numbers of neighbours whose votes are counted."""
+_WEIGHTS = 1.0 / np.arange(1, SCALES[-1] + 1, dtype=np.float32)
 MAX_NUMBERS = 1 << 23  # votes in a block
 
 
@@ -32,8 +34,8 @@ def vote_shares(neighbors: Neighbors, right: FloatArray, scales: tuple[int, ...]
         votes = np.where((rows >= 0)[:, :, None], right[rows].astype(np.float32), np.float32(0))
         done, before = 0, np.zeros(votes.shape[::2])
         for scale, share in zip(scales, shares, strict=True):
-            before = before + votes[:, done:scale].sum(axis=1)
-            share[first : first + block] = before / scale
+            before = before + _WEIGHTS[done:scale] @ votes[:, done:scale]
+            share[first : first + block] = before / _WEIGHTS[:scale].sum()
             done = scale
     return shares
 
@@ -42,5 +44,7 @@ def vote_evidence(shares: list[Float64Array]) -> list[Float64Array]:
     """Give, for each scale, the log-ratio of each class's votes to those of its best rival, and its share: (B, K)."""
     kinds = []
     for scale, share in zip(SCALES, shares, strict=True):
-        kinds += [log_ratios(share + 0.5 / scale), share]
+        weights = _WEIGHTS[:scale]
+        num_votes = float(weights.sum() ** 2 / (weights**2).sum())  # whole votes that would say as much (Kish)
+        kinds += [log_ratios(share + 0.5 / num_votes), share]
     return kinds
