@@ -63,5 +63,24 @@ def test_a_class_without_references_is_never_the_nearest(workspace: Workspace, l
     assert nearest_references(workspace, labelled, ROWS[:1]).tolist() == [1]
 
 
+def test_a_row_that_is_a_reference_does_not_speak_for_its_own_label(
+    workspace: Workspace, labelled: LabelledFeatures
+) -> None:
+    own, other = labelled.table.take(ROWS[:1])[0], labelled.table.take(ROWS[1:2])[0]
+    references = np.full((len(labelled.class_names), 2, own.size), np.nan, dtype=np.float32)
+    workspace.references.parent.mkdir(parents=True, exist_ok=True)
+    references[2, 0] = own * np.float32(1 + 1e-6)  # the centre of a cluster of one
+    references[4, 0] = other
+    save_file({"references": references}, workspace.references)
+    assert nearest_references(workspace, labelled, ROWS[:2]).tolist() == [4, 2]
+    references[2, 1] = own * 2  # another row in the same direction
+    save_file({"references": references}, workspace.references)
+    assert nearest_references(workspace, labelled, ROWS[:1]).tolist() == [2]
+    references[2:] = np.nan
+    references[1, 0] = own
+    save_file({"references": references}, workspace.references)
+    assert nearest_references(workspace, labelled, ROWS[:1]).tolist() == [-1]
+
+
 def test_nothing_is_said_where_nothing_is_known() -> None:
     assert reference_words(-1, 0, ("pho",)) == ""

@@ -10,11 +10,15 @@ from noisette.pipeline.labelled import LabelledFeatures
 from noisette.pipeline.workspace import Workspace
 from noisette.types import NOT_KNOWN, Float32Array, IntArray
 
+_ROUNDING = 1e-5  # K-means takes the mean of all rows off and adds it again
+
 
 def nearest_references(workspace: Workspace, labelled: LabelledFeatures, rows: IntArray) -> IntArray:
-    """Give the class (R,) of the reference with the largest cosine to each of some rows.
+    """Give the class (R,) of the reference with the largest cosine to each of some rows; -1 = there is none.
 
-    -1 for all of them where the workspace has no references, or those of other features or classes.
+    A reference that is the row itself does not count: a small class has its own rows as references, and an outlier is
+    the centre of its own cluster. Both would speak for the given label, right or wrong. Where the workspace has no
+    references, or those of other features or classes, there is none for any row.
     """
     nothing = np.full(rows.size, NOT_KNOWN, dtype=np.int64)
     try:
@@ -23,12 +27,12 @@ def nearest_references(workspace: Workspace, labelled: LabelledFeatures, rows: I
         return nothing
     if references.shape[::2] != (len(labelled.class_names), labelled.table.num_features) or rows.size == 0:
         return nothing
-    features = _unit(labelled.table.take(rows))
+    features = labelled.table.take(rows)
     best = np.full((rows.size, len(references)), -np.inf, dtype=np.float32)
     for class_id, own in enumerate(references):
         there = own[~np.isnan(own).any(axis=1)]  # a small class has fewer references, the rest are rows of NaN
         if there.size:
-            best[:, class_id] = (features @ _unit(there).T).max(axis=1)
+            best[:, class_id] = _cosines(features, there).max(axis=1)
     known = np.isfinite(best).any(axis=1)
     return np.where(known, np.where(np.isfinite(best), best, -np.inf).argmax(axis=1), NOT_KNOWN)
 
@@ -43,6 +47,16 @@ def reference_words(nearest: int, asked: int, class_names: tuple[str, ...]) -> s
     if nearest < 0:
         return ""
     return "the nearest reference is, too" if nearest == asked else f"the nearest reference is {class_names[nearest]}"
+
+
+def _cosines(features: Float32Array, references: Float32Array) -> Float32Array:
+    """Give (R, M) cosines, -inf where a reference is the row itself, but for rounding."""
+    found: Float32Array = _unit(features) @ _unit(references).T
+    rows, places = np.nonzero(found > 1 - 1e-4)
+    off = np.abs(features[rows] - references[places]).max(axis=1)
+    is_itself = off <= _ROUNDING * np.abs(features[rows]).max(axis=1)
+    found[rows[is_itself], places[is_itself]] = -np.inf
+    return found
 
 
 def _unit(rows: Float32Array) -> Float32Array:
