@@ -220,6 +220,28 @@ def test_a_board_kept_up_to_date_equals_one_read_anew(samples: ReviewSamples, ac
     store.close()
 
 
+@pytest.mark.parametrize("reading", ["draw_columns", "standing_columns"])
+def test_what_is_decided_while_a_board_is_read_is_not_missed(
+    samples: ReviewSamples, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    with ReviewStore("sqlite://") as store:
+        read = getattr(store, reading)
+
+        def read_and_decide() -> Any:
+            found = read()
+            store.add(a_review("03.png", "t", queue="audit", inclusion_probability=0.5))
+            return found
+
+        monkeypatch.setattr(store, reading, read_and_decide)
+        board = ReviewBoard(samples, store)
+        board.refresh()
+        monkeypatch.setattr(store, reading, read)
+        anew = ReviewBoard(samples, store)
+        assert anew.total()["decided"] == 1
+        for name in ("state", "_chance", "_is_drawn", "counts", "_audit"):
+            np.testing.assert_array_equal(getattr(board, name), getattr(anew, name), name)
+
+
 def test_a_decision_on_another_label_than_todays_counts_as_none(samples: ReviewSamples) -> None:
     with ReviewStore("sqlite://") as store:
         store.add(a_review("30.png", "t", given_label=0))

@@ -105,13 +105,13 @@ class ReviewBoard:
 
     def _load(self) -> None:
         """Read everything once, column by column."""
+        self.last = self._store.last_id()  # first, so that what comes in meanwhile is read by `refresh`
         draws, given = self._store.draw_columns(), self._samples.given
         places = self._samples.places_in(draws, given)
         self._is_drawn = places >= 0
         rows = np.flatnonzero(self._is_drawn)
         chances = draws.inclusion_probabilities * draws.is_random
         self._chance[rows] = chances[places[rows]]
-        self.last = self._store.last_id()  # first, so that what comes in meanwhile is read by `refresh`
         standing = self._store.standing_columns()
         places = self._samples.places_in(standing)
         rows = np.flatnonzero(places >= 0)
