@@ -69,6 +69,20 @@ def test_what_was_committed_is_there_though_no_checkpoint_was_made(path: Path, t
         assert left.counts().decisions == 3
 
 
+def test_a_database_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        checkpoint(str(tmp_path / "reviews.sqlite"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_name_with_marks_of_a_url_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "re?views%20#1.sqlite"
+    with ReviewStore(path) as store:
+        add(store, 1)
+        pages, copied = checkpoint(str(path))
+    assert pages == copied > 0
+
+
 def test_a_store_in_memory_has_no_log() -> None:
     with ReviewStore("sqlite://") as store:
         store.expect_many_writes()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing, suppress
+from pathlib import Path
 
 INTERVAL = 5.0
 """Seconds from a write to the checkpoint that follows: pages which change often are then copied once."""
@@ -52,8 +53,13 @@ class Checkpoints:
 
 
 def checkpoint(path: str) -> tuple[int, int]:
-    """Copy what can be copied without anybody waiting; give the pages in the log, and how many are in the database."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    """Copy what can be copied without anybody waiting; give the pages in the log, and how many are in the database.
+
+    A file that is gone is not made anew: an empty one would pass for a store without decisions.
+    """
+    with closing(
+        sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    ) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return int(pages), int(copied)
