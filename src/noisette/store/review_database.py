@@ -119,7 +119,8 @@ class ReviewDatabase:
                 raise WorkspaceError(
                     f"the review database {self.name} holds the decisions of another workspace (number {owner}, this "
                     f"one is {workspace_id}); name an empty database with --database URL, or, if it holds decisions on "
-                    f"this workspace's samples, run `noisette labels repair --take-over`"
+                    f"this workspace's samples, run `noisette labels repair --take-over`, with the same --database "
+                    f"if you gave one"
                 )
             session.execute(update(AboutRow).where(AboutRow.name == "workspace").values(value=workspace_id))
 

@@ -50,7 +50,7 @@ export class Decider {
   }
 
   /**
-   * Take back the last decision that this person took on this page, in one request however many pictures it was about;
+   * Take back the last decision that this person took on this page, in one request (of up to 200 pictures);
    * where there is none, the standing one on the current picture, if the server says that it is this person's.
    * Gives the items, and whether they are open again already.
    */
