@@ -66,12 +66,12 @@ def test_the_database_is_in_wal_mode(store: ReviewStore, tmp_path: Path) -> None
 
 
 def test_no_statement_on_some_samples_reads_a_whole_table(tmp_path: Path) -> None:
-    from noisette.store import review_append, review_standing, review_store
+    from noisette.store import review_append, review_reads, review_standing
 
     path = tmp_path / "reviews.sqlite"
     with ReviewStore(path) as store:
         store.append(review(f"k{i}") for i in range(100))
-    statements = (review_standing._SAID, review_standing._KNOWN, review_store._STANDING_OF, review_append._SAID)
+    statements = (review_standing._SAID, review_standing._KNOWN, review_reads._STANDING_OF, review_append._SAID)
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         for statement in statements:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Executable, Integer, cast, func, select
+from sqlalchemy import Connection, Executable, Integer, cast, select
 
 from noisette.store.review_models import DecisionRow, StandingRow
+from noisette.store.review_reads import FIRST_DRAWS
 from noisette.store.review_records import ResolvedLabels
 from noisette.types import RANDOM_QUEUES, UNVERIFIED, BoolArray, Float64Array, IntArray
 
@@ -68,11 +69,9 @@ def standing_columns(connection: Connection) -> StandingColumns:
 def draw_columns(connection: Connection) -> DrawColumns:
     """Read how samples were drawn: the first decision on each that says with what chance."""
     row = DecisionRow
-    known = select(func.min(row.id)).where(row.inclusion_probability.is_not(None))
-    first = known.group_by(row.split, row.key, row.given_label)
     is_random = cast(row.queue.in_(sorted(RANDOM_QUEUES)), Integer)  # SQLite knows no truth values
     columns = row.split, row.key, row.given_label, row.inclusion_probability, is_random
-    query = select(*columns).where(row.id.in_(first))
+    query = select(*columns).where(row.id.in_(FIRST_DRAWS))
     splits, keys, *numbers = _read(connection, query, (_TEXT, _TEXT, _INT, pa.float64(), _INT))
     given, chance, random = (column.to_numpy() for column in numbers)
     return DrawColumns(splits, keys, given, chance, random.astype(np.bool_))

@@ -7,10 +7,9 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Row, bindparam, func, select, tuple_
+from sqlalchemy import func, select
 
 from noisette.store.review_append import add_reviews, append_reviews, ids_by_token, undo_decisions
 from noisette.store.review_columns import (
@@ -22,11 +21,20 @@ from noisette.store.review_columns import (
 )
 from noisette.store.review_copy import copy_decisions
 from noisette.store.review_database import ReviewDatabase
-from noisette.store.review_models import DecisionRow, ProgressRow, StandingRow, review_of, stored_review
+from noisette.store.review_models import DecisionRow
 from noisette.store.review_names import CHUNK as _CHUNK
-from noisette.store.review_names import by_split, of_samples
+from noisette.store.review_reads import (
+    names_after,
+    read_disputed,
+    read_draws,
+    read_latest,
+    read_numbered,
+    read_progress,
+    read_since,
+    read_standing,
+    read_voices,
+)
 from noisette.store.review_records import ClassProgress, Draw, Repair, ResolvedLabels, ReviewCounts, StoredReview
-from noisette.store.review_rule import Voice, standing_voices
 from noisette.store.review_standing import repair_standing
 from noisette.types import IntArray, Review
 
@@ -129,17 +137,12 @@ class ReviewStore:
     def since(self, decision_id: int, limit: int) -> list[StoredReview]:
         """Give up to `limit` rows with higher numbers than `decision_id`, decisions and undoings, in their order."""
         with self._database.session_scope() as session:
-            rows = session.connection().execute(_SINCE, {"after": decision_id, "most": limit})
-            return [stored_review(row) for row in rows]
+            return read_since(session.connection(), decision_id, limit)
 
     def numbered(self, decision_ids: Sequence[int]) -> list[StoredReview]:
         """Give the rows of these numbers, decisions and undoings, in the order of the numbers; others are left out."""
-        found: list[StoredReview] = []
         with self._database.session_scope() as session:
-            for start in range(0, len(decision_ids), _CHUNK):
-                rows = session.connection().execute(_NUMBERED, {"ids": decision_ids[start : start + _CHUNK]})
-                found += [stored_review(row) for row in rows]
-        return sorted(found, key=lambda one: one.id)
+            return read_numbered(session.connection(), decision_ids)
 
     def last_id(self) -> int:
         """Give the number of the last row; 0 where there is none."""
@@ -151,13 +154,8 @@ class ReviewStore:
 
         Takes time by the number of keys, not by that of the decisions: it is made for one page.
         """
-        found: dict[tuple[str, str], StoredReview] = {}
         with self._database.session_scope() as session:
-            connection = session.connection()
-            for split, some in by_split(keys):
-                rows = connection.execute(_STANDING_OF, {"split": split, "keys": some})
-                found |= {(row.split, row.key): stored_review(row) for row in rows}
-        return found
+            return read_standing(session.connection(), keys)
 
     def standing_columns(self) -> StandingColumns:
         """Give what stands for every sample that somebody decided on, as columns.
@@ -178,41 +176,25 @@ class ReviewStore:
         A table kept in the same transaction as the decisions is read, so it takes time by the number of classes.
         """
         with self._database.session_scope() as session:
-            counts = session.connection().execute(_PROGRESS).all()
-        return {
-            given: ClassProgress(correct + wrong + unsure, correct, wrong, unsure)
-            for given, correct, wrong, unsure in counts
-            if correct or wrong or unsure
-        }
+            return read_progress(session.connection())
 
     def disputed(self) -> list[tuple[str, str]]:
         """Give the (split, key) of the samples on which reviewers disagree, in verdict or in class, the latest last."""
-        row = StandingRow
-        query = select(row.split, row.key).where(row.is_disputed).order_by(row.decision_id)
         with self._database.session_scope() as session:
-            return [(split, key) for split, key in session.execute(query)]
+            return read_disputed(session.connection())
 
     def voices(self) -> Iterator[Review]:
         """Yield the last decision of each reviewer on each sample, those undone left out, a sample after the other."""
         last: tuple[str, str] | None = None
-        while page := self._samples_after(last):
+        while True:
             with self._database.session_scope() as session:
-                by_sample: dict[tuple[str, str], list[Row[Any]]] = {one: [] for one in page}
-                for split, keys in by_split(page):
-                    for row in session.connection().execute(_SAID, {"split": split, "keys": keys}):
-                        by_sample[row.split, row.key].append(row)
-            for decisions in by_sample.values():
-                records = {row.id: row for row in decisions}
-                yield from (review_of(records[voice.id]) for voice in standing_voices([_voice(d) for d in decisions]))
-            last = page[-1]
-
-    def _samples_after(self, last: tuple[str, str] | None) -> list[tuple[str, str]]:
-        row = StandingRow
-        query = select(row.split, row.key).order_by(row.split, row.key).limit(_CHUNK)
-        if last is not None:
-            query = query.where(tuple_(row.split, row.key) > tuple_(*last))
-        with self._database.session_scope() as session:
-            return [(split, key) for split, key in session.execute(query)]
+                connection = session.connection()
+                names = names_after(connection, last)
+                voices = read_voices(connection, names)
+            if not names:
+                return
+            yield from voices
+            last = names[-1]
 
     def copy_from(self, source: ReviewStore) -> int:
         """Append every row of another store, undoings too, if there is none here yet; give their number.
@@ -249,8 +231,7 @@ class ReviewStore:
         With one reviewer that is his last one that was not undone; several vote, see `review_rule.choose_standing`.
         """
         with self._database.session_scope() as session:
-            rows = session.connection().execute(_STANDING)
-            return {(row.split, row.key): review_of(row) for row in rows}
+            return read_latest(session.connection())
 
     def resolve(self, splits: Sequence[str], keys: Sequence[str], given_labels: IntArray) -> ResolvedLabels:
         """Give the labels that stand for N samples, aligned to them; see `ResolvedLabels`."""
@@ -265,17 +246,8 @@ class ReviewStore:
         The first decision that says so counts: that a sample was looked at once more, for whatever reason, does not
         change how it got among the verified ones.
         """
-        row = DecisionRow
-        known = select(func.min(row.id)).where(row.inclusion_probability.is_not(None))
-        first = known.group_by(row.split, row.key, row.given_label)
-        query = select(row.split, row.key, row.given_label, row.queue, row.inclusion_probability)
         with self._database.session_scope() as session:
-            found = session.execute(query.where(row.id.in_(first)))
-            return {
-                (split, key, given): Draw(queue, chance)
-                for split, key, given, queue, chance in found
-                if chance is not None
-            }
+            return read_draws(session.connection())
 
     def median_seconds(self) -> float | None:
         """Give how long a decision takes: the median of all that were timed, None where none was."""
@@ -305,21 +277,3 @@ class ReviewStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-_STANDING = select(DecisionRow.__table__).join(StandingRow, DecisionRow.id == StandingRow.decision_id)
-_STANDING_OF = _STANDING.where(of_samples(StandingRow.__table__))
-_STANDING = _STANDING.order_by(DecisionRow.id)
-_PROGRESS = select(ProgressRow.__table__).order_by(ProgressRow.given_label)
-_SAID = select(DecisionRow.__table__).where(of_samples(DecisionRow.__table__))
-_NUMBERED = select(DecisionRow.__table__).where(DecisionRow.id.in_(bindparam("ids", expanding=True)))
-_SINCE = (
-    select(DecisionRow.__table__)
-    .where(DecisionRow.id > bindparam("after"))
-    .order_by(DecisionRow.id)
-    .limit(bindparam("most"))
-)
-
-
-def _voice(row: Row[Any]) -> Voice:
-    return Voice(row.id, row.given_label, row.verification_label, row.correct_label, row.reviewer, row.undoes)
