@@ -48,6 +48,16 @@ def test_changed_class_names_make_everything_stale(workspace: Workspace) -> None
     assert states(workspace)["verifiers/average"] == ("stale", "classes changed")
 
 
+def test_references_are_looked_at_whichever_verifier_judges(workspace: Workspace) -> None:
+    average = with_detect(workspace, verifier="average")
+    name = workspace.references.relative_to(workspace.root).as_posix()
+    assert states(average)[name] == ("missing", "")
+    detect(average)
+    assert states(average)[name] == ("current", "")
+    other = replace(average, settings=average.settings.with_options(references={"num_references": 3}))
+    assert states(other)[name] == ("stale", "num_references changed")
+
+
 def one_kind(workspace: Workspace, files: Files, label: int) -> None:
     forget_decisions(workspace)
     text = "".join(f"{row},{label}\n" for row in range(20) if (files.given[row] == files.truth[row]) == label)

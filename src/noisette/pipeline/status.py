@@ -58,8 +58,7 @@ def _after_features(workspace: Workspace) -> list[Artifact]:
     inputs = input_hashes(workspace)
     about = about_neighbors(workspace, inputs)
     found = [_look(workspace, path, about) for path in (workspace.neighbors, workspace.duplicates)]
-    if "cleannet" in names:
-        found.append(_look(workspace, workspace.references, about_references(workspace, inputs)))
+    found.append(_look(workspace, workspace.references, about_references(workspace, inputs)))
     for name in names:
         found.append(_look(workspace, workspace.verifier(name), about_fit(workspace, name, inputs)))
         if workspace.verifier(name).exists():

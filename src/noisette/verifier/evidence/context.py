@@ -1,9 +1,9 @@
 """What the evidence verifier knows of a data set before any label is verified, as arrays.
 
-Keys: "index/..." the bank of neighbours and "present" (K,); and of the classifier's stage that is used "weights",
-"intercepts", "channel", "right" (P(right class) of each row of the bank), "prior", "centers", "class_mean",
-"class_deviation", and "center", "scale" and "prior_weights" of `learner.Population`. Until a stage is chosen, its keys
-stand behind its name and a slash.
+Keys: "index/..." the bank of neighbours, "present" (K,), "whitening" and "whitening_mean"; and of the classifier's
+stage that is used "weights", "intercepts", "channel", "right" (P(right class) of each row of the bank), "prior",
+"centers", "whitened_centers", "class_mean", "class_deviation", and "center", "scale" and "prior_weights" of
+`learner.Population`. Until a stage is chosen, its keys stand behind its name and a slash.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from noisette.verifier.evidence.learner import Population
 from noisette.verifier.evidence.measures import COPIED, FAMILIES, label_evidence, with_copies
 from noisette.verifier.evidence.noise_channel import fit_noise_channel, right_classes
 from noisette.verifier.evidence.softmax_regressions import learning_rows
+from noisette.verifier.evidence.whitening import fit_whitening, whitened_rows
 from noisette.verifier.folds import row_hashes
 from noisette.verifier.inputs import Query, TrainingData, check_finite
 from noisette.verifier.scorer import Arrays
@@ -57,13 +58,14 @@ def make_context(
     else:
         stages = {"plain": _of_probabilities(probs, labels)}
     index = build_index(ArrayTable(features), center=False, full_rows=FULL_ROWS, random_state=seed, progress=progress)
-    context: Arrays = {"present": data.class_counts > 0}
+    context: Arrays = {"present": data.class_counts > 0, **fit_whitening(features)}
     context |= {f"index/{name}": array for name, array in index.to_arrays().items()}
     chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
     query = Query(features[chosen], labels[chosen], None if probs is None else probs[chosen])
     batches = list(make_batches(query, index, data.num_classes))
+    bank = features[index.rows]
     for name, stage in stages.items():
-        full = _with_statistics(stage, features, index, batches, data.num_classes)
+        full = _with_statistics(_with_centers(stage, bank, index, context), context, batches, data.num_classes)
         # Products of arrays laid out otherwise differ in last bits: a loaded verifier must give the same scores.
         context |= {f"{name}/{key}": np.ascontiguousarray(array) for key, array in full.items()}
     return context
@@ -95,13 +97,15 @@ def _of_probabilities(probs: Float64Array, labels: IntArray) -> Arrays:
     return {"channel": channel.astype(np.float32), "right": right.astype(np.float32)}
 
 
-def _with_statistics(
-    stage: Arrays, features: Float32Array, index: NeighborIndex, batches: list[Batch], num_classes: int
-) -> Arrays:
-    right, bank = stage["right"][index.rows].astype(np.float16), features[index.rows]
-    stage = stage | {"right": right, "centers": class_centers(bank, right, folds_of_hashes(row_hashes(bank)))}
-    stage["prior"] = log_prior([log_probabilities(batch, stage) for batch in batches])
-    evidence = np.concatenate([label_evidence(batch, stage) for batch in batches])
+def _with_centers(stage: Arrays, bank: Float32Array, index: NeighborIndex, context: Arrays) -> Arrays:
+    right, folds = stage["right"][index.rows].astype(np.float16), folds_of_hashes(index.bank.hashes)
+    whitened = class_centers(whitened_rows(bank, context), right, folds)
+    return stage | {"right": right, "centers": class_centers(bank, right, folds), "whitened_centers": whitened}
+
+
+def _with_statistics(stage: Arrays, context: Arrays, batches: list[Batch], num_classes: int) -> Arrays:
+    stage = stage | {"prior": log_prior([log_probabilities(batch, stage) for batch in batches])}
+    evidence = np.concatenate([label_evidence(batch, context | stage) for batch in batches])
     labels = np.concatenate([batch.query.given_labels for batch in batches])
     mean, deviation = class_statistics(evidence[:, COPIED], labels, num_classes)
     stage |= {"class_mean": mean, "class_deviation": deviation}

@@ -12,6 +12,7 @@ from noisette.verifier.evidence.class_statistics import standardize
 from noisette.verifier.evidence.classifier import channel_evidence, classifier_evidence
 from noisette.verifier.evidence.density import density_evidence
 from noisette.verifier.evidence.votes import SCALES, vote_evidence, vote_shares
+from noisette.verifier.evidence.whitening import whitened_rows
 from noisette.verifier.scorer import Arrays
 
 COLUMNS = (
@@ -20,13 +21,15 @@ COLUMNS = (
     *(f"{kind}_{scale}" for scale in SCALES for kind in ("vote_ratio", "vote_share")),
     "cosine",
     "cosine_margin",
+    "whitened_cosine",
+    "whitened_margin",
     "density",
     "channel_ratio",
 )
 """Names of the columns of `label_evidence`."""
 COPIED = np.array([COLUMNS.index(name) for name in ("log_probability", "margin", "vote_ratio_50", "cosine_margin")])
 """Columns of which the learner sees a class-standardised copy, too."""
-FAMILIES = ((0, 1), *((2 + 2 * i, 3 + 2 * i) for i in range(len(SCALES))), (8, 9), (10,), (11,))
+FAMILIES = ((0, 1), *((2 + 2 * i, 3 + 2 * i) for i in range(len(SCALES))), (8, 9), (10, 11), (12,), (13,))
 """Columns that say nearly the same: each family has one vote before any label is verified."""
 
 
@@ -39,11 +42,12 @@ def class_evidence(batch: Batch, context: Arrays, logs: Float64Array | None = No
         logs: (B, K) `log_probabilities` of the batch, where they are at hand.
     """
     logs = log_probabilities(batch, context) if logs is None else logs
-    right = context["right"]
+    right, folds = context["right"], folds_of_hashes(batch.query.hashes)
     return [
         *classifier_evidence(logs, context["prior"]),
         *vote_evidence(vote_shares(batch.neighbors, right)),
-        *center_evidence(batch.unit, context["centers"], folds_of_hashes(batch.query.hashes)),
+        *center_evidence(batch.unit, context["centers"], folds),
+        *center_evidence(whitened_rows(batch.features, context), context["whitened_centers"], folds),
         *density_evidence(batch.neighbors, right),
     ]
 

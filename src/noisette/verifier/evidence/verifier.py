@@ -27,9 +27,9 @@ class EvidenceVerifier(Verifier):
 
     Evidence means the same in every class, so a few verified classes teach all: a cross-fitted classifier's probability
     and its margin over the best rival, the same behind a noise channel, neighbours' votes at three scales, cosines to
-    the class centres, the density of classmates; and class-standardised copies of the main ones. Votes and centres
-    count each sample by the probability of its right class, not by its given label. From 2,000 verified labels in 20
-    classes on, the similarity of a cross-fitted CleanNet joins in.
+    the class centres of features as they are and whitened, the density of classmates; and class-standardised copies of
+    the main ones. Votes and centres count each sample by the probability of its right class, not by its given label.
+    From 2,000 verified labels in 20 classes on, the similarity of a cross-fitted CleanNet joins in.
 
     In rounds those probabilities re-weight the classifier, and all evidence is measured anew, until unseen given labels
     become no likelier; data with fewer than 50 rows a class take none. With five verified classes or more, the rounds
