@@ -118,6 +118,19 @@ def test_a_database_of_another_workspace_is_refused_with_its_remedy(
         first.reviews()
 
 
+def test_a_workspace_over_more_samples_is_made_without_the_database_and_takes_it_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    monkeypatch.setenv(DATABASE_VARIABLE, url)
+    assert keys(workspace_of(tmp_path / "1", ["x"])) == ["x"]
+    with pytest.raises(WorkspaceError, match=r"another workspace .* unset \$NOISETTE_DATABASE and run `noisette init`"):
+        workspace_of(tmp_path / "2", ["x", "y"])
+    monkeypatch.delenv(DATABASE_VARIABLE)
+    larger = workspace_of(tmp_path / "2", ["x", "y"])
+    assert keys(use_database(larger, url, take_over=True)[0]) == ["x"]
+
+
 def test_a_workspace_is_the_same_when_made_anew_copied_or_with_a_class_renamed(tmp_path: Path) -> None:
     one, again, other = (workspace_of(tmp_path / name, [key]) for name, key in (("1", "x"), ("2", "x"), ("3", "y")))
     assert one.identity == again.identity != other.identity

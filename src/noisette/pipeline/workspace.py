@@ -138,13 +138,25 @@ class Workspace:
                 or the database that it names cannot be used, or belongs to another workspace.
         """
         if self.database:
-            return ReviewStore(self.database, self.identity, take_over=take_over)
+            return self._named_database(take_over)
         if self.is_finished and not self.own_database.exists():
             raise WorkspaceError(
                 f"{self.own_database}, the home of all decisions, is gone; put it back from a copy, or, if there were "
                 f"none, make an empty file of that name"
             )
         return ReviewStore(self.own_database, self.identity, take_over=take_over)
+
+    def _named_database(self, take_over: bool) -> ReviewStore:
+        try:
+            return ReviewStore(self.database, self.identity, take_over=take_over)
+        except WorkspaceError as error:
+            if self.is_finished:
+                raise
+            # `labels repair` needs a workspace that is finished, and this one cannot be while the database is named.
+            raise WorkspaceError(
+                f"{error}. To make the workspace without it, unset ${DATABASE_VARIABLE} and run `noisette init` again; "
+                f"afterwards name it with --database URL"
+            ) from error
 
     @property
     def own_database(self) -> Path:
