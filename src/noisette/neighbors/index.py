@@ -12,6 +12,7 @@ import numpy.typing as npt
 from noisette.errors import InvalidInputError, ShapeError
 from noisette.neighbors.bank import Bank, build_bank, choose_rows
 from noisette.neighbors.cells import Cells, make_cells
+from noisette.neighbors.copies import Copies
 from noisette.neighbors.directions import leading_directions
 from noisette.neighbors.products import nearest_rows
 from noisette.neighbors.recall import RECALL_AT, true_neighbors, tune_probes
@@ -44,6 +45,7 @@ class NeighborIndex:
         recall: share of the true 50 nearest neighbours that a search finds, as measured when the index was built.
         directions: (D, d) in which the rows of the bank are kept; None = all. Similarities are then those in these
             directions, a little below the cosine.
+        copies: near copies that are known; None = none are. The hashes of the bank are those that stand for them.
     """
 
     bank: Bank
@@ -51,6 +53,7 @@ class NeighborIndex:
     cells: Cells | None = None
     recall: float = 1.0
     directions: Float32Array | None = None
+    copies: Copies | None = None
 
     @property
     def size(self) -> int:
@@ -74,7 +77,8 @@ class NeighborIndex:
             features: (B, D) raw features; they need not be in the bank.
             k: neighbours a query.
             exclude: (B,) content hash of each query (`types.row_hashes`): rows of the bank with that content are never
-                given back, so a row is not its own neighbour, nor are its copies. None = everything may be given.
+                given back, so a row is not its own neighbour, nor are its copies, nor the near copies that the index
+                knows. None = everything may be given.
 
         Raises:
             ShapeError: a dimension does not fit.
@@ -95,6 +99,7 @@ class NeighborIndex:
         `features` makes large matrix products.
         """
         self._check(features, k, exclude)
+        exclude = exclude if exclude is None or self.copies is None else self.copies.lead(exclude)
         queries = in_directions(unit_rows(features, self.mean), self.directions)
         if self.cells is None:
             yield np.arange(len(queries)), nearest_rows(self.bank, [(0, self.size)], queries, k, exclude)
@@ -112,6 +117,8 @@ class NeighborIndex:
         arrays["recall"] = np.array([self.recall])
         if self.directions is not None:
             arrays["directions"] = self.directions
+        if self.copies is not None:
+            arrays |= self.copies.to_arrays()
         if self.cells is not None:
             arrays |= self.cells.to_arrays()
         return arrays
@@ -121,7 +128,8 @@ class NeighborIndex:
         """Undo `to_arrays`."""
         bank = Bank(arrays["values"], arrays["rows"], arrays["hashes"])
         cells = Cells.from_arrays(arrays) if "centres" in arrays else None
-        return cls(bank, arrays["mean"], cells, float(arrays["recall"][0]), arrays.get("directions"))
+        recall, copies = float(arrays["recall"][0]), Copies.from_arrays(arrays)
+        return cls(bank, arrays["mean"], cells, recall, arrays.get("directions"), copies)
 
     def _check(self, features: Float32Array, k: int, exclude: HashArray | None) -> None:
         if features.ndim != 2 or features.shape[1] != self.num_features:
@@ -144,6 +152,7 @@ def build_index(
     labels: IntArray | None = None,
     exact_rows: int = EXACT_ROWS,
     full_rows: int | None = None,
+    duplicate_groups: IntArray | None = None,
     random_state: RandomState = 0,
     progress: Progress = silent,
 ) -> NeighborIndex:
@@ -158,19 +167,21 @@ def build_index(
             the 50 nearest neighbours (`NeighborIndex.recall`), unless that would mean to look at most of it anyway.
         full_rows: a bank of more rows than these is kept in as few of its leading directions as find about 95 % of the
             50 nearest neighbours; None = always in all D columns.
+        duplicate_groups: (N,) rows of one number (not -1) show one picture; None = rows of equal content alone do.
         random_state: integer seed or numpy generator; it draws that part, and the first centres of the cells.
         progress: called as ``progress("neighbors", rows done, N)``.
 
     Raises:
-        ShapeError: `labels` does not fit the table, or the table has no columns.
+        ShapeError: `labels` or `duplicate_groups` do not fit the table, or the table has no columns.
         InvalidInputError: the table has no rows, or a feature is not finite.
     """
     if table.num_rows == 0 or table.num_features == 0:
         raise InvalidInputError(
             f"`table` must have rows and columns, got {table.num_rows} x {table.num_features}; give it a sample"
         )
-    if labels is not None and labels.shape != (table.num_rows,):
-        raise ShapeError(f"`labels` must have shape ({table.num_rows},), one a row, got {labels.shape}")
+    for name, numbers in (("labels", labels), ("duplicate_groups", duplicate_groups)):
+        if numbers is not None and numbers.shape != (table.num_rows,):
+            raise ShapeError(f"`{name}` must have shape ({table.num_rows},), one a row, got {numbers.shape}")
     rng = as_generator(random_state)
     most = max(1, max_numbers // table.num_features)
     chosen = choose_rows(table.num_rows, most, labels, rng)
@@ -184,7 +195,14 @@ def build_index(
         bank, cells = make_cells(bank, rng)
         tuned, recall = tune_probes(bank, cells, rng)
         index = NeighborIndex(bank, mean, tuned, recall, directions)
-    return index if directions is None else replace(index, recall=_measure_recall(index, table, rng))
+    if directions is not None:
+        index = replace(index, recall=_measure_recall(index, table, rng))
+    return index if duplicate_groups is None else _with_copies(index, duplicate_groups[index.rows])
+
+
+def _with_copies(index: NeighborIndex, groups: IntArray) -> NeighborIndex:
+    copies = Copies.of(index.bank.hashes, groups)
+    return replace(index, bank=replace(index.bank, hashes=copies.lead(index.bank.hashes)), copies=copies)
 
 
 def _measure_recall(index: NeighborIndex, table: FeatureTable, rng: np.random.Generator) -> float:

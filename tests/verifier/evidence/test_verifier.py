@@ -131,3 +131,20 @@ def test_scorers_are_plain_sums_of_evidence(problem: Problem, fitted: EvidenceVe
         for i, label in enumerate(problem.given[:5])
     ]
     np.testing.assert_allclose(scorer.score(batch.query), expected)
+
+
+def test_near_copies_with_the_same_wrong_label_do_not_vouch_for_each_other(problem: Problem) -> None:
+    wrong = np.flatnonzero(problem.given != problem.truth)[:40]
+    rng = np.random.default_rng(0)
+    copies = problem.features[wrong] + 1e-3 * rng.normal(size=(wrong.size, problem.features.shape[1]))
+    features = np.concatenate([problem.features, copies.astype(np.float32)])
+    given = np.concatenate([problem.given, problem.given[wrong]])
+    groups = np.full(given.size, -1)
+    groups[wrong] = groups[problem.given.size :] = np.arange(wrong.size)
+    found = []
+    for known in (None, groups):
+        data = check_training_data(features, given, None, None, None, None, known)
+        context = make_context(data, inverse_penalty=None, max_rounds=0, seed=0, progress=silent)
+        batch = batches.make_batch(Query(features[wrong], given[wrong]), index_of(context))
+        found.append(label_evidence(batch, stage_of(context, "plain"))[:, COLUMNS.index("vote_share_10")])
+    assert found[1].mean() < found[0].mean() - 0.1

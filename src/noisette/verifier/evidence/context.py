@@ -42,6 +42,7 @@ def make_context(
     limit = max(data.num_classes, MAX_NUMBERS // max(data.table.num_features, data.num_classes))
     rows = sample_rows(data.given_labels, limit, rng)
     features, labels, probs = data.table.take(rows), data.given_labels[rows], data.probs_of(rows)
+    groups = None if data.duplicate_groups is None else data.duplicate_groups[rows]
     check_finite(features, rows)
     if probs is None:
         folds = folds_of_hashes(row_hashes(features))
@@ -50,14 +51,21 @@ def make_context(
             labels,
             folds,
             data.num_classes,
-            learns=learning_rows(folds, None if data.duplicate_groups is None else data.duplicate_groups[rows]),
+            learns=learning_rows(folds, groups),
             inverse_penalty=inverse_penalty,
             max_rounds=max_rounds,
             progress=progress,
         )
     else:
         stages = {"plain": _of_probabilities(probs, labels)}
-    index = build_index(ArrayTable(features), center=False, full_rows=FULL_ROWS, random_state=seed, progress=progress)
+    index = build_index(
+        ArrayTable(features),
+        center=False,
+        full_rows=FULL_ROWS,
+        duplicate_groups=groups,
+        random_state=seed,
+        progress=progress,
+    )
     context: Arrays = {"present": data.class_counts > 0, **fit_whitening(features)}
     context |= {f"index/{name}": array for name, array in index.to_arrays().items()}
     chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
@@ -98,7 +106,7 @@ def _of_probabilities(probs: Float64Array, labels: IntArray) -> Arrays:
 
 
 def _with_centers(stage: Arrays, bank: Float32Array, index: NeighborIndex, context: Arrays) -> Arrays:
-    right, folds = stage["right"][index.rows].astype(np.float16), folds_of_hashes(index.bank.hashes)
+    right, folds = stage["right"][index.rows].astype(np.float16), folds_of_hashes(row_hashes(bank))
     whitened = class_centers(whitened_rows(bank, context), right, folds)
     return stage | {"right": right, "centers": class_centers(bank, right, folds), "whitened_centers": whitened}
 
