@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from noisette.errors import InvalidInputError, NotVerifiedError, WorkspaceError
 from noisette.pipeline.detect import _few_classes_note, detect
@@ -18,6 +19,7 @@ from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.cleaning import Cleaning
 from noisette.store import read_table
+from noisette.verifier.saving import load_verifier
 from tests.pipeline.conftest import CLASS_NAMES, ROWS, Files, forget_decisions
 
 
@@ -123,9 +125,12 @@ def test_a_report_needs_a_detection(workspace: Workspace) -> None:
 
 
 def test_cleannet_uses_the_references_of_the_workspace(workspace: Workspace) -> None:
+    detect(with_detect(workspace, verifier="average"))
+    marked = load_file(workspace.references)["references"] + np.float32(0.5)
+    save_file({"references": marked}, workspace.references)
     small = with_detect(workspace, verifier="cleannet", num_steps=3)
     detect(small)
-    assert workspace.references.exists()
+    np.testing.assert_array_equal(load_verifier(workspace.verifier("cleannet")).context["references"], marked)
     assert np.shape(read_table(workspace.scores("cleannet"), ["similarity"])["similarity"]) == (ROWS,)
     weights = read_scores(workspace.scores("cleannet")).scores
     unchecked = weights.label_quality % 1 != 0
