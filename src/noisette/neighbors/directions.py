@@ -11,7 +11,8 @@ from noisette.types.row_hashes import row_hashes
 
 STEP = 64
 """Directions that are added at a time."""
-SAMPLE_ROWS = 1 << 14
+SAMPLE_NUMBERS = 1 << 25
+"""Numbers in the rows that are looked at, 128 MB: the more rows, the nearer neighbours are, and the harder to tell."""
 _QUERIES = 256
 
 
@@ -29,7 +30,7 @@ def leading_directions(table: FeatureTable, mean: Float32Array, rng: np.random.G
     num_features = table.num_features
     if num_features < 2 * STEP:
         return None
-    chosen = np.sort(rng.choice(table.num_rows, min(SAMPLE_ROWS, table.num_rows), replace=False))
+    chosen = np.sort(rng.choice(table.num_rows, min(SAMPLE_NUMBERS // num_features, table.num_rows), replace=False))
     features = table.take(chosen)
     rows = unit_rows(features, mean)
     _, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))

@@ -44,7 +44,7 @@ class NeighborIndex:
         cells: how the bank is sorted into cells, of which a query looks at a few; None = every row is looked at.
         recall: share of the true 50 nearest neighbours that a search finds, as measured when the index was built.
         directions: (D, d) in which the rows of the bank are kept; None = all. Similarities are then those in these
-            directions, a little below the cosine.
+            directions, near the cosine.
         copies: near copies that are known; None = none are. The hashes of the bank are those that stand for them.
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from noisette.pipeline.provenance import about_step, artifact_hash
 from noisette.pipeline.workspace import Workspace
+from noisette.verifier.saving import FORMAT
 
 NUM_NEIGHBORS = 10
 """Nearest neighbours that are kept of every row."""
@@ -37,7 +38,7 @@ def neighbor_settings(workspace: Workspace) -> dict[str, Any]:
 
 def about_fit(workspace: Workspace, name: str, inputs: dict[str, str]) -> dict[str, Any]:
     """Describe what makes a fitted verifier."""
-    settings: dict[str, Any] = {"verifier": name} | neighbor_settings(workspace)
+    settings: dict[str, Any] = {"verifier": name, "format": FORMAT} | neighbor_settings(workspace)
     if name == "cleannet":
         detect_settings = dataclasses.asdict(workspace.settings.detect)
         settings |= {key: detect_settings[key] for key in ("normalization", "recipe", "num_steps")}

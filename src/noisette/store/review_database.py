@@ -66,8 +66,9 @@ class ReviewDatabase:
                 with Session(connection, expire_on_commit=False) as session, session.begin():
                     yield session
                 connection.commit()
-            if write and self._checkpoints is not None:
-                self._checkpoints.after_write()
+            checkpoints = self._checkpoints  # which `close` may take away meanwhile
+            if write and checkpoints is not None:
+                checkpoints.after_write()
         except SQLAlchemyError as error:
             raise self._translated(error) from error
 

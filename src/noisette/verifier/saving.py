@@ -19,7 +19,8 @@ from noisette.verifier.folds import FoldKind, FoldPlan
 from noisette.verifier.rules import DecisionRules
 from noisette.verifier.scorer import Arrays, ConstantScorer, Scorer
 
-FORMAT = 1
+FORMAT = 2
+"""Raised whenever arrays that were saved before would be read otherwise."""
 VERIFIERS: dict[str, str] = {
     "naive": "noisette.verifier.baselines.naive:NaiveVerifier",
     "average": "noisette.verifier.baselines.average:AverageVerifier",
