@@ -18,8 +18,7 @@ def test_a_verifier_of_an_older_format_is_fitted_anew(tmp_path: Path, monkeypatc
     with monkeypatch.context() as before:
         before.setattr(descriptions, "FORMAT", 1)
         before.setattr(saving, "FORMAT", 1)
-        detect(workspace)
-    about = workspace.verifier("evidence") / "verifier.json"
+        about = workspace.verifier(detect(workspace).chosen) / "verifier.json"
     assert json.loads(about.read_text(encoding="utf-8"))["format"] == 1
     detect(workspace)
     assert json.loads(about.read_text(encoding="utf-8"))["format"] == saving.FORMAT > 1
