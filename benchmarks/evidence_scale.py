@@ -80,6 +80,7 @@ def main() -> None:
         start, cpu = time.perf_counter(), time.process_time()
         verifier = EvidenceVerifier(random_state=0).fit(table, given, labels)
         fitted = time.perf_counter()
+        print(f"fitted after {(fitted - start) / 60:.1f} minutes, {peak_gigabytes():.1f} GB at most", flush=True)
         scores = np.concatenate([found for found, _, _ in verifier.iter_scores(table, given)])  # as `detect` does
         done = time.perf_counter()
         rest = labels < 0

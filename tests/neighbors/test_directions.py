@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 
 from noisette.neighbors import NeighborIndex, build_index
+from noisette.neighbors.bank import build_bank
 from noisette.neighbors.directions import leading_directions
 from noisette.neighbors.recall import RECALL_AT, TARGET_RECALL, true_neighbors
 from noisette.neighbors.unit_rows import unit_rows
-from noisette.types import ArrayTable, Float32Array
+from noisette.types import ArrayTable, Float32Array, silent
 from noisette.types.row_hashes import row_hashes
 
 
@@ -78,9 +79,9 @@ def test_true_neighbours_are_those_of_the_slow_loop() -> None:
     features[5] = features[9]
     chosen = np.array([5, 40, 299])
     zero = np.zeros(8, dtype=np.float32)
-    rows = np.arange(300)
+    bank = build_bank(ArrayTable(features), np.arange(300), zero, None, silent)
     found = true_neighbors(
-        unit_rows(features[chosen], zero), row_hashes(features[chosen]), ArrayTable(features), rows, zero
+        unit_rows(features[chosen], zero), row_hashes(features[chosen]), ArrayTable(features), bank, zero
     )
     assert [set(row.tolist()) for row in found] == brute_force(features, chosen, RECALL_AT)
 

@@ -210,7 +210,7 @@ def _measure_recall(index: NeighborIndex, table: FeatureTable, rng: np.random.Ge
     chosen = np.sort(rng.choice(index.size, min(RECALL_QUERIES, index.size), replace=False))
     features = table.take(index.rows[chosen])
     hashes = index.bank.hashes[chosen]
-    truth = true_neighbors(unit_rows(features, index.mean), hashes, table, index.rows, index.mean)
+    truth = true_neighbors(unit_rows(features, index.mean), hashes, table, index.bank, index.mean)
     found = index.search(features, RECALL_AT, exclude=hashes).rows
     hits = ((found[:, :, None] == truth[:, None, :]) & (truth >= 0)[:, None, :]).any(axis=1)
     return float(hits.sum() / (truth >= 0).sum()) if (truth >= 0).any() else 1.0

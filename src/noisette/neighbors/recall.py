@@ -10,7 +10,6 @@ from noisette.neighbors.products import nearest_rows
 from noisette.neighbors.selection import merge_best
 from noisette.neighbors.unit_rows import block_rows, unit_rows
 from noisette.types import FeatureTable, Float32Array, HashArray, IntArray
-from noisette.types.row_hashes import row_hashes
 
 TARGET_RECALL = 0.95
 RECALL_AT = 50
@@ -38,7 +37,7 @@ def tune_probes(bank: Bank, cells: Cells, rng: np.random.Generator) -> tuple[Cel
 
 
 def true_neighbors(
-    queries: Float32Array, hashes: HashArray, table: FeatureTable, rows: IntArray, mean: Float32Array
+    queries: Float32Array, hashes: HashArray, table: FeatureTable, bank: Bank, mean: Float32Array
 ) -> IntArray:
     """Give the positions (Q, 50) in a bank of the rows with the largest cosine, of all columns; -1 = there are no more.
 
@@ -46,14 +45,14 @@ def true_neighbors(
         queries: (Q, D) unit rows.
         hashes: (Q,) their content hashes; copies of a query are not its neighbours.
         table: where the bank comes from.
-        rows: (M,) row numbers of the bank in the table.
+        bank: its rows, perhaps in few directions; only their numbers and hashes are used.
         mean: (D,) taken off every row before its length is made one.
     """
     best = np.full((len(queries), RECALL_AT), -1), np.full((len(queries), RECALL_AT), -np.inf, dtype=np.float32)
     step = block_rows(table.num_features)
-    for start in range(0, rows.size, step):
-        features = table.take(rows[start : start + step])
-        block = Bank(unit_rows(features, mean), rows[start : start + step], row_hashes(features))
+    for start in range(0, bank.size, step):
+        rows = bank.rows[start : start + step]
+        block = Bank(unit_rows(table.take(rows), mean), rows, bank.hashes[start : start + step])
         found = nearest_rows(block, [(0, block.size)], queries, RECALL_AT, hashes)
         positions = np.where(found.rows >= 0, found.rows + start, -1)
         best = merge_best(best, (positions, found.similarities))

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from noisette.pipeline.labelled import LabelledFeatures
 from noisette.pipeline.workspace import Workspace
 from noisette.types import NOT_KNOWN, Float32Array, IntArray
+from noisette.verifier.baselines.class_means import unit_rows
 
 _ROUNDING = 1e-5  # K-means takes the mean of all rows off and adds it again
 
@@ -51,14 +52,9 @@ def reference_words(nearest: int, asked: int, class_names: tuple[str, ...]) -> s
 
 def _cosines(features: Float32Array, references: Float32Array) -> Float32Array:
     """Give (R, M) cosines, -inf where a reference is the row itself, but for rounding."""
-    found: Float32Array = _unit(features) @ _unit(references).T
+    found: Float32Array = unit_rows(features) @ unit_rows(references).T
     rows, places = np.nonzero(found > 1 - 1e-4)
     off = np.abs(features[rows] - references[places]).max(axis=1)
     is_itself = off <= _ROUNDING * np.abs(features[rows]).max(axis=1)
     found[rows[is_itself], places[is_itself]] = -np.inf
     return found
-
-
-def _unit(rows: Float32Array) -> Float32Array:
-    unit: Float32Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return unit

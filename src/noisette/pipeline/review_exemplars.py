@@ -18,6 +18,7 @@ from noisette.pipeline.review_scores import ReviewScores
 from noisette.pipeline.workspace import Workspace
 from noisette.store import ParquetTable
 from noisette.types import Float32Array
+from noisette.verifier.baselines.class_means import unit_rows
 
 SHOWN = 12
 MAX_CHOICES = 200
@@ -106,9 +107,9 @@ class Exemplars:
         try:
             table, places = self._table()
             found = best[places[best] >= 0]
-            features = _unit(table.take(places[found].astype(np.int64)))
+            features = unit_rows(table.take(places[found].astype(np.int64)))
             references = self._references(class_id)
-            near = features @ (_unit(features.mean(axis=0, keepdims=True)) if references is None else references).T
+            near = features @ (unit_rows(features.mean(axis=0, keepdims=True)) if references is None else references).T
         except (NoisetteError, OSError, ValueError):  # no features any more, or other ones: quality alone must do
             return [int(row) for row in best]
         return [int(row) for row in found[np.argsort(-near.max(axis=1), kind="stable")]] if found.size else []
@@ -119,7 +120,7 @@ class Exemplars:
         except (OSError, SafetensorError, KeyError, IndexError):
             return None
         values = values[~np.isnan(values).any(axis=1)]
-        return _unit(values) if values.size else None
+        return unit_rows(values) if values.size else None
 
     def _table(self) -> tuple[ParquetTable, Int32Array]:
         if self._features is None:
@@ -152,8 +153,3 @@ class Exemplars:
         }
         with atomic_open(self._path) as file:
             json.dump(values, file, ensure_ascii=False)
-
-
-def _unit(rows: Float32Array) -> Float32Array:
-    unit: Float32Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return unit

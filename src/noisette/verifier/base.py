@@ -162,7 +162,7 @@ class Verifier(ScoreReader, ABC):
         self._forget()
         self.rules = DecisionRules(threshold=self._natural_threshold())
         if np.unique(targets).size == 2:  # labels of one kind alone would call every label wrong, or none
-            self.rules = learn_rules(self.models, data, verified, even_odds=self.scores_are_log_odds)
+            self.rules = learn_rules(self.models, data, verified, log_odds=self.scores_are_log_odds)
         return self
 
     def _scorer(self, data: TrainingData, task: FoldTask) -> Scorer:

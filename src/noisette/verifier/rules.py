@@ -62,14 +62,14 @@ class DecisionRules:
         )
 
 
-def learn_rules(models: CrossFit, data: TrainingData, verified: Query, *, even_odds: bool = False) -> DecisionRules:
+def learn_rules(models: CrossFit, data: TrainingData, verified: Query, *, log_odds: bool = False) -> DecisionRules:
     """Learn the rules from the verified rows of `data`, each scored by the model of its fold.
 
     Args:
         models: the cross-fitted models.
         data: the training data; at least one row is verified.
         verified: the verified rows as a query, in the order of `data.verified_rows`.
-        even_odds: scores are log-odds of being correct: put the threshold where the calibrated probability is 1/2, not
+        log_odds: scores are log-odds of being correct: put the threshold where the calibrated probability is 1/2, not
             where the error of these rows is lowest, and calibrate no more than they need.
     """
     targets = data.verification_labels[data.verified_rows]
@@ -78,8 +78,8 @@ def learn_rules(models: CrossFit, data: TrainingData, verified: Query, *, even_o
     right = np.where(targets == 1, verified.given_labels, correct)
     known = _evenly(np.flatnonzero(right >= 0), MAX_CLASS_SCORES // data.num_classes)
     class_scores = models.score_classes(verified.where(known)) if known.size else _no_rows(data.num_classes)
-    calibrator = (fit_log_odds_calibrator if even_odds else fit_calibrator)(scores, targets)
-    even = calibrator.score_of(0.5) if even_odds else None
+    calibrator = (fit_log_odds_calibrator if log_odds else fit_calibrator)(scores, targets)
+    even = calibrator.score_of(0.5) if log_odds else None
     return DecisionRules(
         choose_threshold(scores, targets, verified.given_labels) if even is None else even,
         calibrator,

@@ -44,8 +44,8 @@ def make_context(
     features, labels, probs = data.table.take(rows), data.given_labels[rows], data.probs_of(rows)
     groups = None if data.duplicate_groups is None else data.duplicate_groups[rows]
     check_finite(features, rows)
+    folds = folds_of_hashes(row_hashes(features))
     if probs is None:
-        folds = folds_of_hashes(row_hashes(features))
         stages = fit_noise_channel(
             features,
             labels,
@@ -71,9 +71,9 @@ def make_context(
     chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
     query = Query(features[chosen], labels[chosen], None if probs is None else probs[chosen])
     batches = list(make_batches(query, index, data.num_classes))
-    bank = features[index.rows]
+    bank = index.rows, folds[index.rows], features[index.rows], whitened_rows(features[index.rows], context)
     for name, stage in stages.items():
-        full = _with_statistics(_with_centers(stage, bank, index, context), context, batches, data.num_classes)
+        full = _with_statistics(_with_centers(stage, *bank), context, batches, data.num_classes)
         # Products of arrays laid out otherwise differ in last bits: a loaded verifier must give the same scores.
         context |= {f"{name}/{key}": np.ascontiguousarray(array) for key, array in full.items()}
     return context
@@ -105,10 +105,12 @@ def _of_probabilities(probs: Float64Array, labels: IntArray) -> Arrays:
     return {"channel": channel.astype(np.float32), "right": right.astype(np.float32)}
 
 
-def _with_centers(stage: Arrays, bank: Float32Array, index: NeighborIndex, context: Arrays) -> Arrays:
-    right, folds = stage["right"][index.rows].astype(np.float16), folds_of_hashes(row_hashes(bank))
-    whitened = class_centers(whitened_rows(bank, context), right, folds)
-    return stage | {"right": right, "centers": class_centers(bank, right, folds), "whitened_centers": whitened}
+def _with_centers(
+    stage: Arrays, rows: IntArray, folds: IntArray, features: Float32Array, whitened: Float32Array
+) -> Arrays:
+    right = stage["right"][rows].astype(np.float16)
+    centers = {"centers": class_centers(features, right, folds)}
+    return stage | {"right": right, "whitened_centers": class_centers(whitened, right, folds)} | centers
 
 
 def _with_statistics(stage: Arrays, context: Arrays, batches: list[Batch], num_classes: int) -> Arrays:

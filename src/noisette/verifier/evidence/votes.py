@@ -18,22 +18,21 @@ _WEIGHTS = 1.0 / np.arange(1, SCALES[-1] + 1, dtype=np.float32)
 MAX_NUMBERS = 1 << 23  # votes in a block
 
 
-def vote_shares(neighbors: Neighbors, right: FloatArray, scales: tuple[int, ...] = SCALES) -> list[Float64Array]:
-    """Give each class's share of the votes, (B, K) for each number of neighbours.
+def vote_shares(neighbors: Neighbors, right: FloatArray) -> list[Float64Array]:
+    """Give each class's share of the votes, (B, K) for each of `SCALES`.
 
     Args:
-        neighbors: (B, R) neighbours, nearest first, R at least the largest scale; -1 = there are no more.
+        neighbors: (B, R) neighbours, nearest first, R at least 200; -1 = there are no more.
         right: (M, K) P(right class) of each row of the bank.
-        scales: numbers of neighbours, ascending.
     """
     num_rows = len(neighbors.rows)
-    shares = [np.zeros((num_rows, right.shape[1])) for _ in scales]
-    block = max(1, MAX_NUMBERS // (scales[-1] * right.shape[1]))
+    shares = [np.zeros((num_rows, right.shape[1])) for _ in SCALES]
+    block = max(1, MAX_NUMBERS // (SCALES[-1] * right.shape[1]))
     for first in range(0, num_rows, block):
         rows = neighbors.rows[first : first + block]
         votes = np.where((rows >= 0)[:, :, None], right[rows].astype(np.float32), np.float32(0))
         done, before = 0, np.zeros(votes.shape[::2])
-        for scale, share in zip(scales, shares, strict=True):
+        for scale, share in zip(SCALES, shares, strict=True):
             before = before + _WEIGHTS[done:scale] @ votes[:, done:scale]
             share[first : first + block] = before / _WEIGHTS[:scale].sum()
             done = scale
