@@ -23,7 +23,7 @@ MEAN_SOFTMAX_AT_1 = (0.3847, 0.3023, 0.1811, 0.1319)
 TOTAL_VARIATION = {
     3.0: 0.2166, 1.5: 0.1710, 1.0: 0.1372, 0.5: 0.0784, 0.25: 0.0347, 0.1: 0.0077, 0.05: 0.0021, 0.02: 0.0005,
 }  # fmt: skip
-# The mean negative log of the mean of S softmaxes at temperature 1, for the third class: published estimates, with noise
+# The mean negative log of the mean of S softmaxes at temperature 1, for the third class: estimates with noise
 # of their own below 1 % (the first is 2.110 +- .001 by four million samples).
 NLL_OF_THIRD_CLASS = {1: 2.128, 2: 1.899, 5: 1.780, 10: 1.739, 30: 1.718, 100: 1.715, 1000: 1.709}
 NLL_OF_THIRD_CLASS_LIMIT = 1.7086

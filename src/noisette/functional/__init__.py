@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from noisette.functional.detection_metrics import expected_calibration_error as expected_calibration_error
     from noisette.functional.detection_metrics import per_class_error as per_class_error
     from noisette.functional.detection_metrics import reliability_bins as reliability_bins
+    from noisette.functional.exact_predictors import argmax_probabilities as argmax_probabilities
+    from noisette.functional.exact_predictors import binary_probit as binary_probit
+    from noisette.functional.exact_predictors import mean_sigmoid as mean_sigmoid
+    from noisette.functional.exact_predictors import two_class_probit as two_class_probit
     from noisette.functional.noise import inject_label_noise as inject_label_noise
     from noisette.functional.noise import noise_transition as noise_transition
     from noisette.functional.similarity import cosine_matrix as cosine_matrix
@@ -22,9 +26,11 @@ if TYPE_CHECKING:
     from noisette.functional.verification_loss import cleannet_loss as cleannet_loss
 
 _HOME_OF = {
+    "argmax_probabilities": "exact_predictors",
     "auroc": "detection_metrics",
     "average_error_rate": "detection_metrics",
     "average_precision": "detection_metrics",
+    "binary_probit": "exact_predictors",
     "brier_score": "detection_metrics",
     "cleannet_loss": "verification_loss",
     "cosine_matrix": "similarity",
@@ -32,9 +38,11 @@ _HOME_OF = {
     "error_rate": "detection_metrics",
     "expected_calibration_error": "detection_metrics",
     "inject_label_noise": "noise",
+    "mean_sigmoid": "exact_predictors",
     "noise_transition": "noise",
     "per_class_error": "detection_metrics",
     "reliability_bins": "detection_metrics",
+    "two_class_probit": "exact_predictors",
     "unit_vectors": "similarity",
 }
 
