@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from noisette import functional as functional
+    from noisette import heads as heads
     from noisette.features import extract_features as extract_features
     from noisette.features import load_backbone as load_backbone
     from noisette.references import find_references as find_references
@@ -76,6 +77,7 @@ _HOME_OF = {
     "find_label_issues": "noisette.verifier",
     "find_references": "noisette.references",
     "functional": "noisette.functional",
+    "heads": "noisette.heads",
     "load_backbone": "noisette.features",
     "load_verifier": "noisette.verifier",
 }
