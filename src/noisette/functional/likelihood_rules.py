@@ -8,13 +8,14 @@ each row and what is kept for the way back: at most (b, S) or (b, K) numbers. Ei
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 
+@runtime_checkable
 class Rule(Protocol):
     """A function of samples of the logits."""
 

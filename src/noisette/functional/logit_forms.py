@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol, TypeVar
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,9 +18,9 @@ from noisette.errors import ShapeError
 from noisette.functional.logit_noise import LogitNoise, RowNoise
 
 Rebuild = Callable[..., "LogitForm"]
-T = TypeVar("T", bound="LogitForm")
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Draws logits in stretches of rows and gathers the gradients of a form's tensors."""
 
@@ -31,6 +31,7 @@ class Sampler(Protocol):
         """Give the gradient of each tensor of the form, in order, of all that was taken."""
 
 
+@runtime_checkable
 class LogitForm(Protocol):
     """A distribution of logits that can be sampled."""
 
