@@ -36,20 +36,20 @@ ENOUGH_TO_WHITEN = 1.5
 
 @dataclass(frozen=True, eq=False)
 class LogitNoise:
-    """Draws that all rows of a batch share.
+    """Draws that all rows of a batch share, or (b, S, ...) draws of b rows, one set for each.
 
     Attributes:
         factors: (S, F) standard normal, what the factors of the covariance are multiplied with.
         classes: (S, K) standard normal and independent of `factors`: one number a class (XL: a feature) and sample.
     """
 
-    factors: Float[Tensor, "S F"]
-    classes: Float[Tensor, "S K"]
+    factors: Float[Tensor, "*b S F"]
+    classes: Float[Tensor, "*b S K"]
 
     @property
     def num_samples(self) -> int:
         """S."""
-        return self.classes.shape[0]
+        return self.classes.shape[-2]
 
     def of_rows(self, start: int, stop: int) -> LogitNoise:  # noqa: ARG002 - all rows share it
         """Give the draws of rows start..stop-1: the same for all."""
@@ -61,7 +61,7 @@ class RowNoise:
     """Draws of each row's own, made when they are asked for: (B, S, K) numbers never exist at once.
 
     Attributes:
-        seed: makes the draws; the same seed and rows give the same draws.
+        seed: makes the draws; the same seed and the same stretch of rows give the same draws.
         num_samples: S.
         num_factors: F.
         num_classes: K (XL: the number of features).

@@ -126,6 +126,8 @@ class _MeanLikelihood(torch.autograd.Function):
         *tensors: Tensor,
     ) -> tuple[Tensor, Tensor]:
         form = rebuild(*tensors)
+        if rule is CategoricalNLL and targets is not None:
+            _check_range(targets, form.shape[1])
         sampler = form.sampler(noise, temperature.reciprocal())
         found = []
         for start, stop in _stretches(form, noise.num_samples):
@@ -137,24 +139,72 @@ class _MeanLikelihood(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         rule, rebuild, noise, targets, temperature, *tensors = inputs
-        ctx.rule, ctx.rebuild, ctx.noise = rule, rebuild, noise
+        ctx.settings = rule, rebuild, noise
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(targets, temperature, *output, *tensors)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        targets, temperature, results, kept, *tensors = ctx.saved_tensors
-        form = ctx.rebuild(*tensors)
-        sampler = form.sampler(ctx.noise, temperature.reciprocal())
-        for start, stop in _stretches(form, ctx.noise.num_samples):
-            rows = slice(start, stop)
-            logits, take = sampler.draw(start, stop)
-            labels = None if targets is None else targets[rows]
-            take(ctx.rule.backward(logits, labels, results[rows], kept[rows], gradient[rows]))
-        gradients = sampler.gradients()
-        of_temperature = -form.scaled_by(gradients) / temperature if ctx.needs_input_grad[4] else None
-        return None, None, None, None, of_temperature, *gradients
+        # A compiler traces every branch, also the one that refuses a second derivative, and refuses that by itself.
+        apply = _Gradients.forward if torch.compiler.is_compiling() else _Gradients.apply
+        gradients = apply(*ctx.settings, ctx.needs_input_grad[4], gradient, *ctx.saved_tensors)
+        return None, None, None, None, *gradients
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        return _one_by_one(_MeanLikelihood, info.batch_size, in_dims, inputs)
+
+
+class _Gradients(torch.autograd.Function):
+    """The backward pass: a function of its own, so that `torch.func.vmap` gets through and a second one is refused."""
+
+    @staticmethod
+    def forward(
+        rule: type[Rule],
+        rebuild: Rebuild,
+        noise: LogitNoise | RowNoise,
+        of_temperature: bool,
+        gradient: Tensor,
+        targets: Tensor | None,
+        temperature: Tensor,
+        results: Tensor,
+        kept: Tensor,
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        form = rebuild(*tensors)
+        with torch.autocast(gradient.device.type, enabled=False):
+            sampler = form.sampler(noise, temperature.reciprocal())
+            for start, stop in _stretches(form, noise.num_samples):
+                rows = slice(start, stop)
+                logits, take = sampler.draw(start, stop)
+                labels = None if targets is None else targets[rows]
+                take(rule.backward(logits, labels, results[rows], kept[rows], gradient[rows]))
+            gradients = sampler.gradients()
+            scaled = form.scaled_by(gradients) if of_temperature else torch.zeros_like(temperature)
+            return -scaled / temperature, *gradients
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep nothing: there is no second derivative."""
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[None, ...]:
+        raise NotImplementedError("likelihoods of noisy logits can be differentiated once, not twice")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        return _one_by_one(_Gradients, info.batch_size, in_dims, inputs)
+
+
+def _one_by_one(
+    function: type[torch.autograd.Function], size: int, in_dims: tuple[int | None, ...], inputs: tuple[Any, ...]
+) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    """Apply a function to each of `size` examples, as `torch.func.vmap` wants it: right and lean, but a plain loop."""
+    examples = [
+        [x if dim is None else x.select(dim, i) for x, dim in zip(inputs, in_dims, strict=True)] for i in range(size)
+    ]
+    found = [function.apply(*example) for example in examples]  # type: ignore[no-untyped-call]
+    return tuple(torch.stack(parts) for parts in zip(*found, strict=True)), (0,) * len(found[0])
 
 
 def _stretches(form: LogitForm, num_samples: int) -> list[tuple[int, int]]:
@@ -213,12 +263,15 @@ def _class_ids(targets: Tensor, shape: tuple[int, int]) -> Tensor:
         raise ShapeError(f"`targets` must have one label a row, {shape[0]}, got {targets.shape[0]}")
     if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         raise InvalidInputError(f"`targets` of shape (B,) must be class ids, got {targets.dtype}; use integers")
+    return targets.long()
+
+
+def _check_range(targets: Tensor, num_classes: int) -> None:
     # On a GPU the look would wait for all work in flight; there an index out of range fails by itself.
     if targets.device.type == "cpu" and not torch.compiler.is_compiling() and targets.numel():
         low, high = int(targets.min()), int(targets.max())
-        if low < 0 or high >= shape[1]:
-            raise UnknownClassError(f"`targets` must lie in 0..{shape[1] - 1}, got {low if low < 0 else high}")
-    return targets.long()
+        if low < 0 or high >= num_classes:
+            raise UnknownClassError(f"`targets` must lie in 0..{num_classes - 1}, got {low if low < 0 else high}")
 
 
 def _soft_labels(targets: Tensor, shape: tuple[int, int], like: Tensor) -> Tensor:
