@@ -81,11 +81,11 @@ class MeanSigmoidLogit:
     @staticmethod
     def backward(logits: Tensor, targets: Tensor | None, result: Tensor, kept: Tensor, gradient: Tensor) -> Tensor:  # noqa: ARG004
         """Either side's share of each sample, times how far that side is from certain."""
-        positive = logsigmoid(logits)
-        yes = (positive - kept[:, None]).exp_()
-        no = (positive - logits - (kept - result)[:, None]).exp_()
-        probability = positive.exp_()
-        return torch.lerp(yes, no, probability).mul_(gradient[:, None])
+        yes = logsigmoid(logits)
+        no = yes - logits
+        # Not one minus the other, which is 0 in float32 where samples disagree with certainty.
+        no_share = (no - (kept - result)[:, None]).exp_().mul_(yes.exp())
+        return yes.sub_(kept[:, None]).exp_().mul_(no.exp_()).add_(no_share).mul_(gradient[:, None])
 
 
 class JointBernoulliNLL:

@@ -203,7 +203,7 @@ def _one_by_one(
     examples = [
         [x if dim is None else x.select(dim, i) for x, dim in zip(inputs, in_dims, strict=True)] for i in range(size)
     ]
-    found = [function.apply(*example) for example in examples]  # type: ignore[no-untyped-call]
+    found = [function.apply(*example) for example in examples]
     return tuple(torch.stack(parts) for parts in zip(*found, strict=True)), (0,) * len(found[0])
 
 
@@ -226,11 +226,27 @@ def _apply(
     scale = _temperature(temperature, tensors[0])
     _check_noise(logits, noise)
     with torch.autocast(tensors[0].device.type, enabled=False):
+        if _is_exporting():
+            return _in_one_piece(rule, logits.rebuild(*tensors), noise, targets, scale)
         result, _ = _MeanLikelihood.apply(  # type: ignore[no-untyped-call]
             rule, logits.rebuild, noise, targets, scale, *tensors
         )
     found: Tensor = result
     return found
+
+
+def _is_exporting() -> bool:
+    """Tell whether `torch.export` or `torch.onnx.export` is tracing; torch 2.6 tells it from compiling by no function."""
+    ask = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+    return bool(ask() or torch.onnx.is_in_onnx_export())
+
+
+def _in_one_piece(
+    rule: type[Rule], form: LogitForm, noise: LogitNoise | RowNoise, targets: Tensor | None, temperature: Tensor
+) -> Tensor:
+    """Take all rows at once by plain operations, so that an exported graph holds for any batch size."""
+    logits, _ = form.sampler(noise, temperature.reciprocal()).draw(0, form.shape[0])
+    return rule.forward(logits, targets)[0]
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:
