@@ -7,7 +7,7 @@ import numpy as np
 from noisette.neighbors import Neighbors
 from noisette.types import Float64Array, IntArray
 from noisette.verifier.evidence.density import IMAGINED, NUM_NEIGHBORS, density_evidence
-from noisette.verifier.evidence.votes import SCALES, vote_evidence, vote_shares
+from noisette.verifier.evidence.votes import SCALES, Ballot, vote_evidence, vote_shares
 
 
 def example(num_rows: int = 7, bank: int = 300, classes: int = 3) -> tuple[Neighbors, Float64Array]:
@@ -26,7 +26,7 @@ def share_by_hand(right: Float64Array, rows: IntArray, scale: int) -> Float64Arr
 
 def test_shares_are_means_over_the_nearest_in_which_near_ones_count_more() -> None:
     found, right = example()
-    for scale, share in zip(SCALES, vote_shares(found, right), strict=True):
+    for scale, share in zip(SCALES, vote_shares(Ballot.of(found, right)), strict=True):
         expected = [share_by_hand(right, rows, scale) for rows in found.rows]
         np.testing.assert_allclose(share, expected, rtol=1e-5)
         np.testing.assert_allclose(share.sum(axis=1), 1.0, rtol=1e-5)
@@ -35,7 +35,7 @@ def test_shares_are_means_over_the_nearest_in_which_near_ones_count_more() -> No
 def test_missing_neighbours_do_not_vote() -> None:
     found, right = example()
     rows = np.where(np.arange(SCALES[-1]) < 4, found.rows, -1)
-    shares = vote_shares(Neighbors(rows, found.similarities), right)
+    shares = vote_shares(Ballot.of(Neighbors(rows, found.similarities), right))
     cast = sum(1 / rank for rank in range(1, 5)) / sum(1 / rank for rank in range(1, 11))
     np.testing.assert_allclose(shares[0], [share_by_hand(right, row, 4) * cast for row in rows], rtol=1e-5)
 
@@ -49,7 +49,7 @@ def test_more_votes_never_lower_a_ratio() -> None:
 
 def test_density_is_the_weighted_mean_gain_in_similarity() -> None:
     found, right = example()
-    (density,) = density_evidence(found, right)
+    (density,) = density_evidence(found, Ballot.of(found, right))
     for row in range(len(found.rows)):
         gain = found.similarities[row, :NUM_NEIGHBORS] - found.similarities[row, -1]
         for label in range(3):
@@ -59,5 +59,5 @@ def test_density_is_the_weighted_mean_gain_in_similarity() -> None:
 
 def test_a_sample_without_neighbours_has_no_density() -> None:
     found = Neighbors(np.full((1, 200), -1), np.full((1, 200), -np.inf, dtype=np.float32))
-    (density,) = density_evidence(found, np.ones((5, 2)) / 2)
+    (density,) = density_evidence(found, Ballot.of(found, np.ones((5, 2)) / 2))
     assert density.tolist() == [[0.0, 0.0]]

@@ -11,7 +11,7 @@ from noisette.verifier.evidence.centers import center_evidence
 from noisette.verifier.evidence.class_statistics import standardize
 from noisette.verifier.evidence.classifier import channel_evidence, classifier_evidence
 from noisette.verifier.evidence.density import density_evidence
-from noisette.verifier.evidence.votes import SCALES, vote_evidence, vote_shares
+from noisette.verifier.evidence.votes import SCALES, Ballot, vote_evidence, vote_shares
 from noisette.verifier.evidence.whitening import whitened_rows
 from noisette.verifier.scorer import Arrays
 
@@ -42,13 +42,13 @@ def class_evidence(batch: Batch, context: Arrays, logs: Float64Array | None = No
         logs: (B, K) `log_probabilities` of the batch, where they are at hand.
     """
     logs = log_probabilities(batch, context) if logs is None else logs
-    right, folds = context["right"], folds_of_hashes(batch.query.hashes)
+    ballot, folds = Ballot.of(batch.neighbors, context["right"]), folds_of_hashes(batch.query.hashes)
     return [
         *classifier_evidence(logs, context["prior"]),
-        *vote_evidence(vote_shares(batch.neighbors, right)),
+        *vote_evidence(vote_shares(ballot)),
         *center_evidence(batch.unit, context["centers"], folds),
         *center_evidence(whitened_rows(batch.features, context), context["whitened_centers"], folds),
-        *density_evidence(batch.neighbors, right),
+        *density_evidence(batch.neighbors, ballot),
     ]
 
 
