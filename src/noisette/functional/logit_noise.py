@@ -213,8 +213,14 @@ def _sobol_normal(
     return normal
 
 
-@lru_cache(maxsize=8)
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _sobol_net(num_samples: int, dimensions: int) -> Int[Tensor, "S D"]:
+    """Give the same net always; a compiler takes it as it is, for it cannot trace SobolEngine."""
+    return _cached_sobol_net(num_samples, dimensions)
+
+
+@lru_cache(maxsize=8)
+def _cached_sobol_net(num_samples: int, dimensions: int) -> Int[Tensor, "S D"]:
     engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=0)
     points: Tensor = engine.draw(num_samples, dtype=torch.float64)
     digits: Tensor = points * 2**SOBOL_BITS

@@ -79,9 +79,9 @@ class NoiseLayers(nn.Module):
             factor: Tensor = scale[..., None] * self.factor
             return factor
         if self.num_factors == 0:
-            return x.new_zeros(len(x), self.size, 0)
+            return x.new_zeros(x.shape[0], self.size, 0)
         found: Tensor = self.cov_factor(x)
-        return found.reshape(len(x), self.size, self.num_factors)
+        return found.unflatten(1, (self.size, self.num_factors))
 
     def mean_covariance(self, x: Tensor) -> Tensor:
         """Give the (C, C) mean over the batch; (B, C, C) never exists."""
