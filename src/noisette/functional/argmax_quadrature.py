@@ -16,7 +16,7 @@ from torch import Tensor
 from noisette.errors import InvalidInputError
 
 MAX_FACTORS = 3
-_AGREE = 1e-4  # of sums with step h and 2 h: that with h is then right to about the square of this
+_AGREE = 3e-5  # of sums with step h and 2 h: that with h was then right to 4 times the square of this, or better
 _REACH_X, _REACH_F = 7.0, 6.5  # standard deviations on either side; what lies beyond is below 1e-10
 _CHUNK = 1 << 20  # numbers held at once in each array
 _MOST_POINTS, _MOST_AT_ONCE = 1 << 28, 1 << 24  # class by point, for one row: some seconds, some hundred MB
