@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 

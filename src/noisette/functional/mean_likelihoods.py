@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from noisette.errors import InvalidInputError, ShapeError, UnknownClassError
@@ -53,7 +53,7 @@ def log_mean_softmax(
 def mean_softmax_nll(
     logits: LogitForm,
     noise: LogitNoise | RowNoise,
-    targets: Int[Tensor, "B"] | Float[Tensor, "B K"],
+    targets: Shaped[Tensor, "..."],
     *,
     temperature: Temperature = 1.0,
 ) -> Float[Tensor, "B"]:
@@ -91,7 +91,7 @@ def mean_sigmoid_logits(
 def joint_sigmoid_nll(
     logits: LogitForm,
     noise: LogitNoise | RowNoise,
-    targets: Float[Tensor, "B K"] | Int[Tensor, "B K"],
+    targets: Shaped[Tensor, "..."],
     *,
     temperature: Temperature = 1.0,
 ) -> Float[Tensor, "B"]:
@@ -236,7 +236,7 @@ def _apply(
 
 
 def _is_exporting() -> bool:
-    """Tell whether `torch.export` or `torch.onnx.export` is tracing; torch 2.6 tells it from compiling by no function."""
+    """Tell whether `torch.export` or `torch.onnx.export` is tracing; torch 2.6 has no function that tells it."""
     ask = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
     return bool(ask() or torch.onnx.is_in_onnx_export())
 
