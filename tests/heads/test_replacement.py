@@ -74,7 +74,10 @@ def test_the_model_is_the_same_object_and_predicts_the_same_classes(bias: bool) 
     ],
 )
 def test_a_timm_model_stays_one(name: str, layer: str, options: dict[str, Any]) -> None:
-    model = import_timm().create_model(name, pretrained=False, num_classes=7, **options).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = import_timm().create_model(name, pretrained=False, num_classes=7, **options).eval()
+        nn.init.normal_(model.get_classifier().weight)  # logits as far apart as those of a trained model
     with torch.inference_mode():
         before, features = model(images()), model.forward_features(images())
         assert replace_head(model, Head) is model
@@ -151,10 +154,23 @@ def test_a_model_on_a_gpu_gets_its_head_there() -> None:
 def test_a_second_head_is_refused_unless_its_layer_is_named() -> None:
     model = nn.ModuleDict({"one": nn.Linear(3, 2), "two": nn.Linear(3, 2)})
     replace_head(model, Head, layer="one")
-    with pytest.raises(InvalidInputError, match="has a Head already, at 'one'; to replace another layer, say which"):
+    with pytest.raises(InvalidInputError, match="has a Head already, at 'one'; to replace it, or another layer, say"):
         replace_head(model, Head)
     replace_head(model, Head, layer="two")
     assert all(isinstance(child, Head) for child in model.children())
+
+
+def test_a_head_that_is_named_is_replaced_and_its_mean_kept() -> None:
+    model = Net()
+    before = model(images())
+    first: Any = replace_head(model, Head).fc
+    second: Any = replace_head(model, Head, layer="fc").fc
+    assert second is not first
+    same_classes(before, model(images()))
+    with pytest.raises(InvalidInputError, match=r"`layer` 'fc\.loc' is part of the head at 'fc'; name that one"):
+        replace_head(model, Head, layer="fc.loc")
+    with pytest.raises(InvalidInputError, match="its linear layers are none"):
+        replace_head(model, Head, layer="head")
 
 
 def test_a_layer_that_is_not_there_or_not_linear() -> None:

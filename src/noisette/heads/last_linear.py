@@ -36,8 +36,15 @@ def last_linear(model: nn.Module) -> str:
 
 
 def linear_names(model: nn.Module) -> str:
-    """List the last linear layers of a network, for a message."""
-    return _listed([name for name, module in model.named_modules() if isinstance(module, nn.Linear)])
+    """List the last linear layers of a network, for a message; those within heads are not for users to name."""
+    inside = tuple(f"{name}." for name, module in model.named_modules() if is_head(module))
+    linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return _listed([name for name in linears if not name.startswith(inside)])
+
+
+def is_head(module: nn.Module) -> bool:
+    """Say whether a module is a heteroscedastic head, or can be used as one."""
+    return callable(getattr(module, "load_linear", None))
 
 
 def _own_classifier(model: nn.Module) -> str | None:

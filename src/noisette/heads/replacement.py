@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -14,7 +13,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
 from noisette.errors import InvalidInputError
-from noisette.heads.last_linear import last_linear, linear_names
+from noisette.heads.dense_head import HeteroscedasticHead
+from noisette.heads.last_linear import is_head, last_linear, linear_names
 
 Model = TypeVar("Model", bound=nn.Module)
 MakeHead = Callable[..., nn.Module]
@@ -22,7 +22,9 @@ MakeHead = Callable[..., nn.Module]
 _log = logging.getLogger(__name__)
 
 
-def replace_head(model: Model, make_head: MakeHead | None = None, *, layer: str | None = None, **options: Any) -> Model:
+def replace_head(
+    model: Model, make_head: MakeHead = HeteroscedasticHead, *, layer: str | None = None, **options: Any
+) -> Model:
     """Replace the last linear layer of a network by a heteroscedastic head, in place.
 
     One line between making (or loading) a model and making its optimizer, which must see the new parameters:
@@ -42,9 +44,10 @@ def replace_head(model: Model, make_head: MakeHead | None = None, *, layer: str 
     Args:
         model: a torchvision, timm or other module; not itself an `nn.Linear`, not wrapped for distributed training yet.
         make_head: called as `make_head(in_features, num_classes, **options)`; gives a module with
-            `load_linear(linear)`. None: `HeteroscedasticHead`.
+            `load_linear(linear)`.
         layer: the name of the layer, as in `model.named_modules()`, such as "fc", "head.fc" or "classifier.6"; None
             finds it: timm's `get_classifier()`, else the only `nn.Linear` that nothing can come after (`last_linear`).
+            The name of a head put there before replaces that head, starting from its mean.
         options: for `make_head`, such as `num_factors` and `temperature`.
 
     Returns:
@@ -58,18 +61,13 @@ def replace_head(model: Model, make_head: MakeHead | None = None, *, layer: str 
     _check_model(model)
     name = _found(model) if layer is None else layer
     linear = _linear_at(model, name)
-    head = _head_like(linear, make_head or _default_head(), options)
+    head = _head_like(linear, make_head, options)
     head.replaced_layer = name
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, head)
     sizes = f"{linear.in_features} features, {linear.out_features} classes"
     _log.info("replaced the layer %r (%s) by %s", name, sizes, type(head).__name__)
     return model
-
-
-def _default_head() -> MakeHead:
-    make_head: MakeHead = importlib.import_module("noisette.heads.dense_head").HeteroscedasticHead
-    return make_head
 
 
 def _check_model(model: nn.Module) -> None:
@@ -85,17 +83,13 @@ def _check_model(model: nn.Module) -> None:
 
 
 def _found(model: nn.Module) -> str:
-    heads = [name for name, module in model.named_modules() if _is_head(module)]
+    heads = [name for name, module in model.named_modules() if is_head(module)]
     if heads:
         raise InvalidInputError(
-            f"`model` has a {type(model.get_submodule(heads[0])).__name__} already, at {heads[0]!r}; to replace "
+            f"`model` has a {type(model.get_submodule(heads[0])).__name__} already, at {heads[0]!r}; to replace it, or "
             "another layer, say which one by `layer=...`"
         )
     return last_linear(model)
-
-
-def _is_head(module: nn.Module) -> bool:
-    return callable(getattr(module, "load_linear", None))
 
 
 def _linear_at(model: nn.Module, name: str) -> nn.Linear:
@@ -110,14 +104,32 @@ def _linear_at(model: nn.Module, name: str) -> nn.Linear:
             "`model` must hold the linear layer, not be it: nothing can be replaced in place; make a head and call its "
             "`load_linear(model)`"
         )
-    if not isinstance(found, nn.Linear):
+    _check_outside_heads(model, name)
+    linear = getattr(found, "loc", None) if is_head(found) else found
+    if not isinstance(linear, nn.Linear):
         raise InvalidInputError(
             f"`layer` {name!r} must be an nn.Linear, got a {type(found).__name__}; the linear layers are "
             f"{linear_names(model)}"
         )
-    _check_linear(found, name)
-    _check_unshared(model, found, name)
-    return found
+    _check_linear(linear, name)
+    _check_hooks(found, name)
+    _check_unshared(model, found, linear, name)
+    return linear
+
+
+def _check_outside_heads(model: nn.Module, name: str) -> None:
+    parents = name.split(".")[:-1]
+    for depth in range(1, len(parents) + 1):
+        parent = ".".join(parents[:depth])
+        if is_head(model.get_submodule(parent)):
+            raise InvalidInputError(f"`layer` {name!r} is part of the head at {parent!r}; name that one to replace it")
+
+
+def _check_hooks(found: nn.Module, name: str) -> None:
+    if found._forward_hooks or found._forward_pre_hooks or found._backward_hooks or found._backward_pre_hooks:
+        raise InvalidInputError(
+            f"the layer {name!r} has hooks, which would be lost; remove them, and register them on the head afterwards"
+        )
 
 
 def _check_linear(linear: nn.Linear, name: str) -> None:
@@ -129,8 +141,6 @@ def _check_linear(linear: nn.Linear, name: str) -> None:
         )
     elif is_lazy(linear.weight):
         problem = "is not initialised yet (LazyLinear); run one batch through the model first"
-    elif linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks or linear._backward_pre_hooks:
-        problem = "has hooks, which would be lost; remove them, and register them on the head afterwards"
     elif not _is_ordinary(linear):
         problem = f"does not compute x W^T + b (it is a {type(linear).__name__}); only layers that do can be replaced"
     if problem:
@@ -146,8 +156,8 @@ def _is_ordinary(linear: nn.Linear) -> bool:
         return torch.allclose(linear(rows), apply_linear(rows, linear.weight, linear.bias))
 
 
-def _check_unshared(model: nn.Module, linear: nn.Linear, name: str) -> None:
-    others = sorted({*_other_places(model, linear), *_other_weights(model, linear)} - {name})
+def _check_unshared(model: nn.Module, found: nn.Module, linear: nn.Linear, name: str) -> None:
+    others = sorted({*_other_places(model, found), *_tied_weights(model, linear)} - {name})
     if others:
         raise InvalidInputError(
             f"the layer {name!r} is shared with {', '.join(others)}, which would go on with the old weights; give it "
@@ -155,29 +165,32 @@ def _check_unshared(model: nn.Module, linear: nn.Linear, name: str) -> None:
         )
 
 
-def _other_places(model: nn.Module, linear: nn.Linear) -> Iterator[str]:
+def _other_places(model: nn.Module, found: nn.Module) -> Iterator[str]:
     for parent, module in model.named_modules():
-        places = [child for child, held in module._modules.items() if held is linear]
+        places = [child for child, held in module._modules.items() if held is found]
         yield from (f"{parent}.{child}".strip(".") for child in places)
 
 
-def _other_weights(model: nn.Module, linear: nn.Linear) -> Iterator[str]:
+def _tied_weights(model: nn.Module, linear: nn.Linear) -> Iterator[str]:
     for parent, module in model.named_modules():
         if module is not linear:
-            tied = [own for own, held in module._parameters.items() if held is not None and held is linear.weight]
+            tied = [own for own, held in module._parameters.items() if held is linear.weight]
             yield from (f"{parent}.{own}".strip(".") for own in tied)
 
 
 def _head_like(linear: nn.Linear, make_head: MakeHead, options: dict[str, Any]) -> Any:
     made = make_head(linear.in_features, linear.out_features, **options)
-    if not isinstance(made, nn.Module) or not _is_head(made):
+    if not isinstance(made, nn.Module) or not is_head(made):
         raise InvalidInputError(
             f"`make_head` must give a torch.nn.Module with `load_linear(linear)`, got a {type(made).__name__}; "
             "HeteroscedasticHead and HeteroscedasticXLHead do"
         )
     head: Any = made
-    head.to(linear.weight.device, linear.weight.dtype)
-    head.load_linear(linear)
+    head.to(linear.weight.device)
+    for parameter in head.parameters():  # not `head.to(dtype)`: the fixed points of evaluation stay in float32
+        parameter.data = parameter.data.to(linear.weight.dtype)
+    if not linear.weight.is_meta:
+        head.load_linear(linear)
     head.train(linear.training)
     if not linear.weight.requires_grad:
         head.requires_grad_(False)
