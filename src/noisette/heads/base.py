@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -106,10 +107,10 @@ class HeteroscedasticBase(nn.Module, ABC):
                 raise ShapeError(
                     f"`sample_weight` must have shape {tuple(loss.shape)}, got {tuple(sample_weight.shape)}"
                 )
-            loss = loss * sample_weight
+            loss = loss * sample_weight.to(loss.dtype)
         if reduction == "none":
             return loss
-        return loss.sum() / max(1, len(loss)) if reduction == "mean" else loss.sum()
+        return loss.sum() / max(1, loss.shape[0]) if reduction == "mean" else loss.sum()
 
     @abstractmethod
     def noisy_logits(self, x: Float[Tensor, "B D"]) -> LogitForm:
@@ -127,7 +128,8 @@ class HeteroscedasticBase(nn.Module, ABC):
         """Give the (K, K) mean over the batch of the centred covariance, divided by temperature^2.
 
         Only contrasts between classes can be learned, and only up to the temperature: this is what runs can be compared
-        by. High and positive: the two classes go up and down together, so labels swap between them.
+        by. High and positive: the two classes go up and down together, so labels swap between them. With `multilabel`
+        it is not centred: there each class has a probability of its own.
 
         Args:
             x: (B, D) features, at least one row.
@@ -137,14 +139,15 @@ class HeteroscedasticBase(nn.Module, ABC):
         """
         if len(x) == 0:
             raise ShapeError("`x` has no row; the mean covariance needs at least one")
-        return centered(self.mean_covariance(self._rows(x))) / self.temperature.square()
+        covariance = self.mean_covariance(self._rows(x))
+        return (covariance if self.settings.multilabel else centered(covariance)) / self.temperature.square()
 
     @abstractmethod
     def load_linear(self, linear: nn.Linear) -> None:
         """Start from a trained linear layer: the same argmax, and noise that is small, yet not stuck at 0."""
 
     def reset_evaluation_points(self) -> None:
-        """Make the fixed points of evaluation (again, say after `to_empty`)."""
+        """Make the fixed points of evaluation anew; `to_empty` and a cast to few digits do so by themselves."""
         noise = draw_noise(
             self.settings.num_eval_samples,
             *self._noise_shape,
@@ -165,14 +168,23 @@ class HeteroscedasticBase(nn.Module, ABC):
             f"{settings.num_eval_samples} ({settings.noise})"
         )
 
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
+        """Move and cast as any module, but keep the fixed points: in float32 at least, and not empty."""
+        was_meta = self.eval_classes.is_meta
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        points = self.eval_classes
+        if (was_meta and not points.is_meta) or points.dtype in (torch.float16, torch.bfloat16):
+            self.reset_evaluation_points()
+        return self
+
     def _start_temperature(self) -> None:
         settings, device = self.settings, self.loc.weight.device
         low, high = settings.temperature_range
         if settings.learn_temperature:
-            share = 0.5 if settings.temperature is None else (settings.temperature - low) / (high - low)
+            share = 0.5 if settings.temperature is None else (float(settings.temperature) - low) / (high - low)
             self.temperature_logit = nn.Parameter(torch.tensor(share, device=device).logit())
         else:
-            self.register_buffer("fixed_temperature", torch.tensor(settings.temperature or 1.0, device=device))
+            self.register_buffer("fixed_temperature", torch.tensor(float(settings.temperature or 1.0), device=device))
 
     def _rows(self, x: Tensor) -> Tensor:
         if x.ndim < 1 or x.shape[-1] != self.in_features:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from noisette.functional.logit_forms import LowRankLogits, ScaledLowRankLogits
 from noisette.functional.logit_noise import NoiseKind
 from noisette.heads.base import HeteroscedasticBase
-from noisette.heads.distribution import LogitDistribution
+from noisette.heads.distribution import LogitDistribution, at_least_float32
 from noisette.heads.factors import NoiseLayers
 from noisette.heads.initialization import WARM_FACTOR, WARM_STD, copy_linear
 from noisette.heads.settings import HeadSettings
@@ -88,7 +88,8 @@ class HeteroscedasticHead(HeteroscedasticBase):
     def distribution(self, x: Float[Tensor, "B D"]) -> LogitDistribution:
         """Give the distribution of the logits; `cov_diag` is a variance."""
         x = self._rows(x)
-        return LogitDistribution(self.loc(x), self.spread.cov_factor_of(x), self.spread.std_of(x).square())
+        loc, cov_factor = at_least_float32(self.loc(x)), at_least_float32(self.spread.cov_factor_of(x))
+        return LogitDistribution(loc, cov_factor, self.spread.std_of(x).square())
 
     def mean_covariance(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "K K"]:
         """Give the (K, K) covariance of the logits, averaged over the batch; neither centred nor divided."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,7 +14,7 @@ class LogitDistribution:
     """Normal logits of a batch, ``N(loc, cov_factor cov_factor^T + diag(cov_diag))``, before the temperature.
 
     The names are those of `torch.distributions.LowRankMultivariateNormal`, which takes them where `cov_diag` is
-    above 0.
+    above 0. In float32 at least.
 
     Attributes:
         loc: (B, K) means.
@@ -34,6 +35,11 @@ class LogitDistribution:
     def covariance_matrix(self) -> Float[Tensor, "B K K"]:
         """(B, K, K); K^2 numbers a row."""
         return self.cov_factor @ self.cov_factor.mT + self.cov_diag.diag_embed()
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Give half-precision numbers as float32, others as they are."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def centered(covariance: Float[Tensor, "*B K K"]) -> Float[Tensor, "*B K K"]:

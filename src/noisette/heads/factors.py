@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from noisette.functional.logit_forms import LowRankLogits, ScaledLowRankLogits
+from noisette.heads.distribution import at_least_float32
 from noisette.heads.initialization import START_STD, start_std
 from noisette.heads.settings import MIN_STD
 
@@ -69,8 +70,8 @@ class NoiseLayers(nn.Module):
 
     def std_of(self, x: Tensor) -> Tensor:
         """Give d (B, C); in float32 at least, where softplus keeps small numbers apart."""
-        found: Tensor = self.std(x)
-        return softplus(found if found.dtype == torch.float64 else found.float()) + MIN_STD
+        found: Tensor = softplus(at_least_float32(self.std(x))) + MIN_STD
+        return found
 
     def cov_factor_of(self, x: Tensor) -> Tensor:
         """Give V (B, C, F)."""
@@ -81,7 +82,7 @@ class NoiseLayers(nn.Module):
         if self.num_factors == 0:
             return x.new_zeros(x.shape[0], self.size, 0)
         found: Tensor = self.cov_factor(x)
-        return found.unflatten(1, (self.size, self.num_factors))
+        return found.reshape(x.shape[0], self.size, self.num_factors)
 
     def mean_covariance(self, x: Tensor) -> Tensor:
         """Give the (C, C) mean over the batch; (B, C, C) never exists."""
@@ -89,8 +90,10 @@ class NoiseLayers(nn.Module):
         diagonal = std.square().mean(0).diag()
         if self.num_factors == 0:
             return diagonal
-        if self.parameter_efficient:
-            scale: Tensor = self.factor_scale(x).to(std)
-            return (scale.mT @ scale / len(x)) * (self.factor @ self.factor.mT).to(std) + diagonal
-        factor = self.cov_factor_of(x).to(std).transpose(0, 1).flatten(1)
-        return factor @ factor.mT / len(x) + diagonal
+        of_rows: Tensor = (self.factor_scale(x) if self.parameter_efficient else self.cov_factor_of(x)).to(std)
+        with torch.autocast(x.device.type, enabled=False):
+            if self.parameter_efficient:
+                factor = self.factor.to(std)
+                return (of_rows.mT @ of_rows / len(x)) * (factor @ factor.mT) + diagonal
+            factor = of_rows.transpose(0, 1).flatten(1)
+            return factor @ factor.mT / len(x) + diagonal

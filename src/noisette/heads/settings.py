@@ -51,7 +51,7 @@ class HeadSettings:
             try:
                 check_draw(self.noise, getattr(self, name), self.num_factors, noise_classes)
             except InvalidInputError as error:
-                message = str(error).replace("`num_samples`", f"`{name}`").replace("`kind`", "`noise`")
+                message = str(error).replace("`num_samples`", f"`{name}`").replace("kind", "noise")
                 raise InvalidInputError(message) from None
 
     def _check_temperature(self) -> None:

@@ -24,13 +24,14 @@ def fit_temperature(
     """Set a trained head's temperature to that of the lowest negative log-likelihood on validation data; give it.
 
     Args:
-        head: any heteroscedastic head; a learned temperature is changed within its range.
+        head: any heteroscedastic head; a learned temperature is changed within its range. On an error it keeps the
+            temperature it has.
         batches: (x, targets) pairs, features and labels that training has not seen; they are kept in memory.
         bounds: between which temperatures to look.
         tolerance: of the logarithm of the temperature.
 
     Raises:
-        InvalidInputError: there is no batch, or the bounds are not 0 < low < high.
+        InvalidInputError: there is no batch, the bounds are not 0 < low < high, or the likelihood is not a number.
 
     Example:
         >>> from noisette.heads import HeteroscedasticHead
@@ -43,7 +44,8 @@ def fit_temperature(
     low, high = _bounds(head, bounds)
     if not kept:
         raise InvalidInputError("`batches` holds no row; give validation features and labels")
-    was_training = head.training
+    held = head.temperature_logit if head.settings.learn_temperature else head.fixed_temperature
+    was_training, before = head.training, held.clone()
     head.eval()
     try:
         found = minimize_scalar(
@@ -52,7 +54,12 @@ def fit_temperature(
             method="bounded",
             options={"xatol": tolerance},
         )
+        if not math.isfinite(found.fun):
+            raise InvalidInputError("`batches` give no finite likelihood; are there NaN or infinite features?")
         _set_temperature(head, math.exp(float(found.x)))
+    except BaseException:
+        held.copy_(before)
+        raise
     finally:
         head.train(was_training)
     return float(head.temperature)

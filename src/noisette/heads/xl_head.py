@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from noisette.functional.logit_forms import FeatureLogits
 from noisette.functional.logit_noise import NoiseKind
 from noisette.heads.base import HeteroscedasticBase
-from noisette.heads.distribution import LogitDistribution
+from noisette.heads.distribution import LogitDistribution, at_least_float32
 from noisette.heads.factors import NoiseLayers
 from noisette.heads.initialization import WARM_FACTOR, copy_linear
 from noisette.heads.settings import HeadSettings
@@ -86,15 +86,17 @@ class HeteroscedasticXLHead(HeteroscedasticBase):
     def distribution(self, x: Float[Tensor, "B D"]) -> LogitDistribution:
         """Give the distribution of the logits: `cov_factor` (B, K, F + D) = [W V, W diag(d)], `cov_diag` 0."""
         x = self._rows(x)
-        loc, weight = self.loc(x), self.loc.weight
-        of_factors, of_features = weight @ self.spread.cov_factor_of(x), weight * self.spread.std_of(x)[:, None]
-        return LogitDistribution(loc, torch.cat([of_factors, of_features], dim=2), torch.zeros_like(loc))
+        loc, weight = at_least_float32(self.loc(x)), at_least_float32(self.loc.weight)
+        factors, of_features = self.spread.cov_factor_of(x).to(weight), weight * self.spread.std_of(x)[:, None]
+        with torch.autocast(x.device.type, enabled=False):
+            return LogitDistribution(loc, torch.cat([weight @ factors, of_features], dim=2), torch.zeros_like(loc))
 
     def mean_covariance(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "K K"]:
         """Give the (K, K) covariance of the logits, averaged over the batch; neither centred nor divided."""
         covariance = self.spread.mean_covariance(x)
         weight = self.loc.weight.to(covariance)
-        return weight @ covariance @ weight.mT
+        with torch.autocast(x.device.type, enabled=False):
+            return weight @ covariance @ weight.mT
 
     def load_linear(self, linear: nn.Linear) -> None:
         """Start from a trained linear layer: its argmax, and noise that is small, yet not stuck at 0.
