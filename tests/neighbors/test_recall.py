@@ -33,6 +33,25 @@ def test_rows_without_any_structure_are_searched_whole() -> None:
     assert index.recall == 1.0
 
 
+def test_a_bank_that_cells_do_not_serve_keeps_fewer_rows_evenly_from_the_classes() -> None:
+    rng = np.random.default_rng(0)
+    table, labels = ArrayTable(rng.normal(size=(3000, 64)).astype(np.float32)), (rng.random(3000) < 0.1).astype(int)
+    index = build_index(table, labels=labels, exact_rows=100, whole_rows=400)
+    assert (index.size, index.cells, index.recall) == (400, None, 1.0)
+    assert np.bincount(labels[index.rows]).tolist() == [200, 200]
+    assert (np.diff(index.rows) > 0).all()
+    np.testing.assert_array_equal(index.bank.hashes, row_hashes(table.take(index.rows)))
+    few = build_index(table, exact_rows=10_000, whole_rows=3)
+    assert few.search(table.take(np.arange(5)), 10).rows.max(axis=1).min() >= 0
+    assert few.size == 3
+
+
+def test_a_bank_that_cells_serve_keeps_all_rows() -> None:
+    index = build_index(ArrayTable(clustered_rows(12_000, 60)), exact_rows=1000, whole_rows=400)
+    assert index.size == 12_000
+    assert index.cells is not None
+
+
 def test_a_bank_of_copies_is_searched_whole() -> None:
     index = build_index(ArrayTable(np.ones((300, 4), dtype=np.float32)), center=False, exact_rows=10)
     assert index.cells is None

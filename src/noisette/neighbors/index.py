@@ -152,6 +152,7 @@ def build_index(
     labels: IntArray | None = None,
     exact_rows: int = EXACT_ROWS,
     full_rows: int | None = None,
+    whole_rows: int | None = None,
     duplicate_groups: IntArray | None = None,
     random_state: RandomState = 0,
     progress: Progress = silent,
@@ -167,6 +168,9 @@ def build_index(
             the 50 nearest neighbours (`NeighborIndex.recall`), unless that would mean to look at most of it anyway.
         full_rows: a bank of more rows than these is kept in as few of its leading directions as find about 95 % of the
             50 nearest neighbours; None = always in all D columns.
+        whole_rows: a bank that has to be searched whole keeps so many of its rows at most, drawn as evenly from the
+            classes as can be; None = all. Without structure in the features cells do not help, and every query costs
+            a product with every row.
         duplicate_groups: (N,) rows of one number (not -1) show one picture; None = rows of equal content alone do.
         random_state: integer seed or numpy generator; it draws that part, and the first centres of the cells.
         progress: called as ``progress("neighbors", rows done, N)``.
@@ -195,9 +199,17 @@ def build_index(
         bank, cells = make_cells(bank, rng)
         tuned, recall = tune_probes(bank, cells, rng)
         index = NeighborIndex(bank, mean, tuned, recall, directions)
+    if whole_rows is not None and index.cells is None and index.size > whole_rows:
+        index = replace(index, bank=_thinned(index.bank, whole_rows, labels, rng))
     if directions is not None:
         index = replace(index, recall=_measure_recall(index, table, rng))
     return index if duplicate_groups is None else _with_copies(index, duplicate_groups[index.rows])
+
+
+def _thinned(bank: Bank, most: int, labels: IntArray | None, rng: np.random.Generator) -> Bank:
+    """Give at most so many of the rows of a bank, in the order of the table."""
+    in_order = bank.reordered(np.argsort(bank.rows))
+    return in_order.reordered(choose_rows(bank.size, most, None if labels is None else labels[in_order.rows], rng))
 
 
 def _with_copies(index: NeighborIndex, groups: IntArray) -> NeighborIndex:

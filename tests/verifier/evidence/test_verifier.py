@@ -148,3 +148,17 @@ def test_near_copies_with_the_same_wrong_label_do_not_vouch_for_each_other(probl
         batch = batches.make_batch(Query(features[wrong], given[wrong]), index_of(context))
         found.append(label_evidence(batch, stage_of(context, "plain"))[:, COLUMNS.index("vote_share_10")])
     assert found[1].mean() < found[0].mean() - 0.1
+
+
+def test_a_bank_of_few_rows_has_their_probabilities_alone(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = make_context(training_data(problem), inverse_penalty=None, max_rounds=0, seed=0, progress=silent)
+    monkeypatch.setattr("noisette.verifier.evidence.context.WHOLE_ROWS", 90)
+    part = make_context(training_data(problem), inverse_penalty=None, max_rounds=0, seed=0, progress=silent)
+    rows = index_of(part).rows
+    assert rows.size == 90
+    assert np.ptp(np.bincount(problem.given[rows], minlength=K)) <= 1
+    np.testing.assert_array_equal(part["plain/right"], whole["plain/right"][rows])
+    np.testing.assert_array_equal(part["plain/centers"], whole["plain/centers"])  # these are means over all rows
+    verifier = EvidenceVerifier().fit(problem.features, problem.given, problem.verified)
+    scores = verifier.score_samples(problem.features, problem.given)
+    assert auroc(scores, (problem.given == problem.truth).astype(np.int64)) > 0.8

@@ -32,6 +32,8 @@ MAX_STATISTICS_ROWS = 1 << 13
 """Rows from which the spread of evidence in each class is learned."""
 FULL_ROWS = 1 << 13
 """Rows up to which neighbours are compared in all columns, above it in the leading directions."""
+WHOLE_ROWS = 1 << 16
+"""Rows of the bank at most where cells do not spare a query the others: its cost grows with them, votes gain little."""
 
 
 def make_context(
@@ -61,7 +63,9 @@ def make_context(
     index = build_index(
         ArrayTable(features),
         center=False,
+        labels=labels,
         full_rows=FULL_ROWS,
+        whole_rows=WHOLE_ROWS,
         duplicate_groups=groups,
         random_state=seed,
         progress=progress,
@@ -71,9 +75,11 @@ def make_context(
     chosen = sample_rows(labels, MAX_STATISTICS_ROWS, rng)
     query = Query(features[chosen], labels[chosen], None if probs is None else probs[chosen])
     batches = list(make_batches(query, index, data.num_classes))
-    bank = index.rows, folds[index.rows], features[index.rows], whitened_rows(features[index.rows], context)
+    whitened = whitened_rows(features, context)
     for name, stage in stages.items():
-        full = _with_statistics(_with_centers(stage, *bank), context, batches, data.num_classes)
+        votes = {"right": stage["right"][index.rows].astype(np.float16)}
+        full = _with_centers(stage, folds, features, whitened) | votes
+        full = _with_statistics(full, context, batches, data.num_classes)
         # Products of arrays laid out otherwise differ in last bits: a loaded verifier must give the same scores.
         context |= {f"{name}/{key}": np.ascontiguousarray(array) for key, array in full.items()}
     return context
@@ -105,12 +111,10 @@ def _of_probabilities(probs: Float64Array, labels: IntArray) -> Arrays:
     return {"channel": channel.astype(np.float32), "right": right.astype(np.float32)}
 
 
-def _with_centers(
-    stage: Arrays, rows: IntArray, folds: IntArray, features: Float32Array, whitened: Float32Array
-) -> Arrays:
-    right = stage["right"][rows].astype(np.float16)
+def _with_centers(stage: Arrays, folds: IntArray, features: Float32Array, whitened: Float32Array) -> Arrays:
+    right = stage["right"]
     centers = {"centers": class_centers(features, right, folds)}
-    return stage | {"right": right, "whitened_centers": class_centers(whitened, right, folds)} | centers
+    return stage | {"whitened_centers": class_centers(whitened, right, folds)} | centers
 
 
 def _with_statistics(stage: Arrays, context: Arrays, batches: list[Batch], num_classes: int) -> Arrays:
