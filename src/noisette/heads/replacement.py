@@ -187,7 +187,7 @@ def _head_like(linear: nn.Linear, make_head: MakeHead, options: dict[str, Any]) 
         )
     head: Any = made
     head.to(linear.weight.device)
-    for parameter in head.parameters():  # not `head.to(dtype)`: the fixed points of evaluation stay in float32
+    for parameter in head.parameters():  # not `head.to(dtype)`, which would round the temperature and points
         parameter.data = parameter.data.to(linear.weight.dtype)
     if not linear.weight.is_meta:
         head.load_linear(linear)
