@@ -145,8 +145,9 @@ class _MeanLikelihood(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        # A compiler traces every branch, also the one that refuses a second derivative, and refuses that by itself.
-        apply = _Gradients.forward if torch.compiler.is_compiling() else _Gradients.apply
+        # Gradients are on if a second derivative is asked for, and within torch.func; a compiler traces every branch.
+        plain = not torch.is_grad_enabled() or torch.compiler.is_compiling()
+        apply = _Gradients.forward if plain else _Gradients.apply
         gradients = apply(*ctx.settings, ctx.needs_input_grad[4], gradient, *ctx.saved_tensors)
         return None, None, None, None, *gradients
 
