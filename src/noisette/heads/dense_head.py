@@ -12,7 +12,7 @@ from noisette.heads.base import HeteroscedasticBase
 from noisette.heads.distribution import LogitDistribution, at_least_float32
 from noisette.heads.factors import NoiseLayers
 from noisette.heads.initialization import WARM_FACTOR, WARM_STD, copy_linear
-from noisette.heads.settings import HeadSettings
+from noisette.heads.settings import HeadSettings, enough_samples
 
 
 class HeteroscedasticHead(HeteroscedasticBase):
@@ -33,8 +33,9 @@ class HeteroscedasticHead(HeteroscedasticBase):
         multilabel: several labels a row, sigmoid in place of softmax.
         joint_likelihood: of a multi-label `nll`: the likelihood of all labels of a row at once, from which correlations
             are learned; False: the published sum over classes, which sees each class alone.
-        num_train_samples: S in training; 64 matched draws err as 1,000 plain ones do.
-        num_eval_samples: S in evaluation.
+        num_train_samples: S in training, even for draws that come in pairs. None = 64, or the next multiple of 16 above
+            2 F, where matched draws err as 1,000 plain ones do.
+        num_eval_samples: S in evaluation; None = 128, or the next multiple of 16 above 2 F.
         noise: how draws are made: "matched" | "antithetic" | "sobol" | "monte_carlo", see `functional.draw_noise`.
         noise_per_row: draw for each row of a batch anew, in place of sharing the draws of a batch.
         device: of the parameters.
@@ -62,13 +63,17 @@ class HeteroscedasticHead(HeteroscedasticBase):
         temperature_range: tuple[float, float] = (0.3, 3.0),
         multilabel: bool = False,
         joint_likelihood: bool = False,
-        num_train_samples: int = 64,
-        num_eval_samples: int = 128,
+        num_train_samples: int | None = None,
+        num_eval_samples: int | None = None,
         noise: NoiseKind = "matched",
         noise_per_row: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        if num_train_samples is None:
+            num_train_samples = enough_samples(num_factors, 64)
+        if num_eval_samples is None:
+            num_eval_samples = enough_samples(num_factors, 128)
         settings = HeadSettings(
             num_factors, parameter_efficient, temperature, learn_temperature, temperature_range, multilabel,
             joint_likelihood, num_train_samples, num_eval_samples, noise, noise_per_row,

@@ -12,6 +12,11 @@ MIN_STD = 1e-3
 """Added to every standard deviation, as published."""
 
 
+def enough_samples(num_factors: int, least: int) -> int:
+    """Give a number of samples, at least `least`, at which matched draws make the covariance of the factors exact."""
+    return max(least, (2 * num_factors // 16 + 1) * 16) if isinstance(num_factors, int) else least
+
+
 @dataclass(frozen=True)
 class HeadSettings:
     """Options of a head; see `HeteroscedasticHead`."""
