@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +65,10 @@ _STYLE: dict[Any, Any] = {
     "path.simplify": True,
 }
 
+_STANDALONE = """svg { background: var(--surface); font-family: system-ui, "Segoe UI", "Helvetica Neue", sans-serif; }
+svg * { stroke-linejoin: round; stroke-linecap: butt; }
+"""
+
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
@@ -96,6 +101,19 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     box = size.group(1) if size else "0 0 100 100"
     start = f'<svg role="img" aria-label="{html.escape(description)}" viewBox="{box}">'
     return start + text[text.index(">") + 1 :].strip()
+
+
+def standalone(svg: str) -> str:
+    """Give an element of `to_svg` as the text of an SVG file, in the light or dark colours that a viewer asks for."""
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    style = f"{theme()}{_STANDALONE}"
+    start, rest = svg.split(">", 1)
+    return f"{start.replace('<svg', f'<svg {names}', 1)}>\n<style>\n{style}</style>\n{rest}\n"
+
+
+def theme() -> str:
+    """Give the style sheet's colours by name, light and dark."""
+    return files("noisette.report").joinpath("templates", "theme.css").read_text(encoding="utf-8")
 
 
 def _fit_tag(tag: str, name: str) -> str:

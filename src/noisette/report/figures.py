@@ -20,6 +20,7 @@ from noisette.report.charts import (
     reliability_figure,
     roc_figure,
 )
+from noisette.report.confusion_chart import confusion_figure
 from noisette.report.records import ReportData, VerifierResult
 from noisette.types import CORRECT, UNVERIFIED, BoolArray, Float64Array
 
@@ -30,7 +31,7 @@ _LONGEST_NAME = 34
 
 
 def report_figures(data: ReportData) -> dict[str, str]:
-    """Give the figures by name: "precision_recall", "roc", "histogram", "classes", "reliability"."""
+    """Give the figures by name: "precision_recall", "roc", "histogram", "classes", "reliability", "confusions"."""
     figures: dict[str, str] = {}
     curves = _curves(data)
     if curves:
@@ -46,6 +47,8 @@ def report_figures(data: ReportData) -> dict[str, str]:
     reliability = _reliability(data)
     if reliability:
         figures["reliability"] = reliability
+    if data.confusions is not None and data.confusions.pairs:
+        figures["confusions"] = confusion_figure(data.confusions)
     return figures
 
 

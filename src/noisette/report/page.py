@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from noisette.files import atomic_open
 from noisette.report import words
+from noisette.report.confusions import confusion_words
+from noisette.report.drawing import theme
 from noisette.report.duplicates import duplicate_pictures
 from noisette.report.figures import calibration_error, report_figures
 from noisette.report.records import ReportData, SuspiciousSample, VerifierResult, check_report
@@ -54,7 +56,7 @@ def render_report(data: ReportData) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"percent": words.percent, "decimal": words.decimal, "setting": _setting}
-    style = Markup(loader.get_source(environment, "report.css")[0])
+    style = Markup(theme() + loader.get_source(environment, "report.css")[0])
     return environment.get_template("report.html.j2").render(_context(data), style=style) + "\n"
 
 
@@ -87,6 +89,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "num_weight_warnings": len(data.weights.warnings),
         "duplicates": data.duplicates,
         "pictures": duplicate_pictures(data),
+        "confusions": "" if data.confusions is None else confusion_words(data.confusions),
         "settings": data.settings,
         "versions": data.versions,
         "level": data.noise_rates.level,

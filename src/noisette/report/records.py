@@ -123,6 +123,47 @@ class Duplicates:
     conflicts: Sequence[Sequence[PictureCopy]] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfusionPair:
+    """Two classes that are confused.
+
+    Attributes:
+        names: of the two classes.
+        value: the chance in [0, 1] that two labels of one sample are this pair; where that is not known, the covariance
+            of their noise beyond independent noise.
+        label_noise: the part of the chance that the classifier's noise explains; NaN = not known.
+    """
+
+    names: tuple[str, str]
+    value: float
+    label_noise: float = _NAN
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassConfusions:
+    """Which classes a classifier with label noise confuses; see `class_confusions`. C classes are shown of K.
+
+    Attributes:
+        class_names: C names, those with like noise side by side.
+        correlation: (C, C) of their noise, in [-1, 1]; 0 = independent.
+        pairs: most confused first.
+        num_classes: K.
+        are_chances: True: values of pairs are chances; False: covariances.
+        differ: chance that two labels of one sample differ; NaN = not known.
+        differ_by_noise: the part of it that the noise explains; NaN = not known.
+        is_contrast: the noise is known up to what all classes share, as for one label a sample.
+    """
+
+    class_names: Sequence[str]
+    correlation: Float64Array
+    pairs: Sequence[ConfusionPair]
+    num_classes: int
+    are_chances: bool
+    differ: float = _NAN
+    differ_by_noise: float = _NAN
+    is_contrast: bool = True
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ReportData:
     """Everything a report shows; N samples, K classes.
@@ -146,6 +187,7 @@ class ReportData:
         evaluation: a row for each verifier that was run.
         samples: most suspicious first; the page shows as many as fit it.
         duplicates: samples that show the same picture; None = not looked for.
+        confusions: which classes a trained classifier confuses, from `class_confusions`; None = not known.
         settings: name to value, in the order to show.
         versions: program to version, in the order to show.
         notes: warnings in words, shown on the first screen.
@@ -170,6 +212,7 @@ class ReportData:
     evaluation: Sequence[VerifierResult] = ()
     samples: Sequence[SuspiciousSample] = ()
     duplicates: Duplicates | None = None
+    confusions: ClassConfusions | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()

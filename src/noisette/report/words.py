@@ -46,6 +46,17 @@ def percent(share: float, digits: int = 1) -> str:
     return DASH if math.isnan(share) else f"{100 * share:.{digits}f}{_SPACE}%"
 
 
+def chance(share: float) -> str:
+    r"""Give a share, however small, as a percentage with two digits that say something.
+
+    Example:
+        >>> chance(0.0437) == "4.4\N{NO-BREAK SPACE}%", chance(0.00193) == "0.19\N{NO-BREAK SPACE}%"
+        (True, True)
+    """
+    digits = 1 if not 0 < share < 0.01 else 1 - math.floor(math.log10(share)) - 2
+    return percent(share, min(digits, 6))
+
+
 def decimal(value: float, digits: int = 3) -> str:
     """Give a number with fixed digits; a dash for NaN."""
     return DASH if math.isnan(value) else f"{value:.{digits}f}"
