@@ -285,8 +285,7 @@ def _assert_lean(memory: _Memory, form: str) -> None:
     assert memory.peak <= bound
 
 
-@pytest.mark.parametrize("likelihood", LEAN)
-@pytest.mark.parametrize("rows", ["shared", "each its own"])
+@pytest.mark.parametrize(("likelihood", "rows"), [*((name, "shared") for name in LEAN), ("nll", "each its own")])
 @pytest.mark.parametrize("form", ["full", "parameter-efficient"])
 def test_6_samples_of_all_rows_never_exist_at_once(
     form: str, rows: str, likelihood: str, monkeypatch: pytest.MonkeyPatch

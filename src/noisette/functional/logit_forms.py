@@ -82,9 +82,9 @@ class LowRankLogits(_Record):
         std: (B, K) standard deviations >= 0.
     """
 
-    loc: Float[Tensor, "B K"]
-    cov_factor: Float[Tensor, "B K F"]
-    std: Float[Tensor, "B K"]
+    loc: Float[Tensor, "..."]
+    cov_factor: Float[Tensor, "..."]
+    std: Float[Tensor, "..."]
 
     def __post_init__(self) -> None:
         _check_rows(self.loc, std=self.std)
@@ -124,10 +124,10 @@ class ScaledLowRankLogits(_Record):
         std: (B, K) standard deviations >= 0.
     """
 
-    loc: Float[Tensor, "B K"]
-    factor_scale: Float[Tensor, "B K"]
-    factor: Float[Tensor, "K F"]
-    std: Float[Tensor, "B K"]
+    loc: Float[Tensor, "..."]
+    factor_scale: Float[Tensor, "..."]
+    factor: Float[Tensor, "..."]
+    std: Float[Tensor, "..."]
 
     def __post_init__(self) -> None:
         _check_rows(self.loc, factor_scale=self.factor_scale, std=self.std)
@@ -165,8 +165,8 @@ class FeatureLogits:
     """
 
     features: LowRankLogits | ScaledLowRankLogits
-    weight: Float[Tensor, "K D"]
-    bias: Float[Tensor, "K"]
+    weight: Float[Tensor, "..."]
+    bias: Float[Tensor, "..."]
 
     def __post_init__(self) -> None:
         dimensions = self.features.shape[1]
