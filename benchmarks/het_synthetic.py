@@ -96,7 +96,9 @@ def sample_labels(logits: LogitDistribution, generator: torch.Generator) -> Tens
 
 def argmax_shares(logits: LogitDistribution, points: int) -> Tensor:
     """Give how often each class has the largest logit: (B, K), by scrambled Sobol points."""
-    noise = draw_noise(points, F, K, kind="sobol", generator=torch.Generator().manual_seed(0))
+    noise = draw_noise(
+        points, *logits.cov_factor.shape[:0:-1], kind="sobol", generator=torch.Generator().manual_seed(0)
+    )
     factors, classes = noise.factors.T.contiguous(), noise.classes.T.contiguous()
     shares = torch.empty_like(logits.loc)
     for row, (loc, factor, variance) in enumerate(zip(logits.loc, logits.cov_factor, logits.cov_diag, strict=True)):
