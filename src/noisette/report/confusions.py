@@ -59,14 +59,13 @@ def class_confusions(
     correlations = correlation(matrix if multilabel else shared_covariance(matrix))
     shown = _shown([(pair.first, pair.second) for pair in found], size, max_classes)
     shown = shown[_clustered(correlations[np.ix_(shown, shown)])]
-    values = {"covariance": "covariance", "shared": "shared", "disagreement": "disagreement"}[order]
     return ClassConfusions(
         class_names=tuple(class_names[i] for i in shown),
         correlation=correlations[np.ix_(shown, shown)],
         pairs=tuple(
             ConfusionPair(
                 names=pair.names,
-                value=float(getattr(pair, values)),
+                value=float(getattr(pair, order)),
                 label_noise=float("nan") if noise is None else float(noise[pair.first, pair.second]),
             )
             for pair in found[:max_pairs]
