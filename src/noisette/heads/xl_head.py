@@ -12,7 +12,7 @@ from noisette.heads.base import HeteroscedasticBase
 from noisette.heads.distribution import LogitDistribution, at_least_float32
 from noisette.heads.factors import NoiseLayers
 from noisette.heads.initialization import WARM_FACTOR, copy_linear
-from noisette.heads.settings import HeadSettings, enough_samples
+from noisette.heads.settings import HeadSettings
 
 
 class HeteroscedasticXLHead(HeteroscedasticBase):
@@ -32,8 +32,8 @@ class HeteroscedasticXLHead(HeteroscedasticBase):
         temperature_range: (low, high); published: (0.05, 5.0) for millions of images.
         multilabel: as for `HeteroscedasticHead`, as are all that follow.
         joint_likelihood: likelihood of all labels of a row at once.
-        num_train_samples: S in training; None = 32, or the next multiple of 16 above 2 F.
-        num_eval_samples: S in evaluation; None = 64, or the next multiple of 16 above 2 F.
+        num_train_samples: S in training; the draws of up to 15 factors are then whitened, see `functional.draw_noise`.
+        num_eval_samples: S in evaluation.
         noise: how draws are made.
         noise_per_row: draw for each row anew.
         device: of the parameters.
@@ -60,17 +60,13 @@ class HeteroscedasticXLHead(HeteroscedasticBase):
         temperature_range: tuple[float, float] = (0.3, 3.0),
         multilabel: bool = False,
         joint_likelihood: bool = False,
-        num_train_samples: int | None = None,
-        num_eval_samples: int | None = None,
+        num_train_samples: int = 32,
+        num_eval_samples: int = 64,
         noise: NoiseKind = "matched",
         noise_per_row: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if num_train_samples is None:
-            num_train_samples = enough_samples(num_factors, 32)
-        if num_eval_samples is None:
-            num_eval_samples = enough_samples(num_factors, 64)
         settings = HeadSettings(
             num_factors, parameter_efficient, temperature, learn_temperature, temperature_range, multilabel,
             joint_likelihood, num_train_samples, num_eval_samples, noise, noise_per_row,
