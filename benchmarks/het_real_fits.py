@@ -1,4 +1,4 @@
-"""Frozen features with noisy labels, and last layers fitted to them: the half of `het_real.py` that sees no test row."""
+"""Frozen features with noisy labels, and last layers fitted to them: the half of `het_real.py` without a test row."""
 
 from __future__ import annotations
 
