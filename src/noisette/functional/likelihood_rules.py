@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 
 @runtime_checkable
@@ -73,7 +74,8 @@ class MeanSigmoidLogit:
     @staticmethod
     def forward(logits: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:  # noqa: ARG004
         """Average either side in log space; log S cancels."""
-        positive = logsigmoid(logits)
+        # Exporters write log(sigmoid), which is off where it is far below 0, but softplus whole.
+        positive = -softplus(-logits) if is_exporting() else logsigmoid(logits)
         yes, no = positive.logsumexp(1), positive.sub_(logits).logsumexp(1)
         return yes - no, yes
 
@@ -103,6 +105,12 @@ class JointBernoulliNLL:
         assert targets is not None
         weight = (kept + (result - math.log(logits.shape[1]))[:, None]).exp() * gradient[:, None]
         return logits.sigmoid_().sub_(targets[:, None]).mul_(weight[..., None])
+
+
+def is_exporting() -> bool:
+    """Tell whether `torch.export` or `torch.onnx.export` is tracing; torch 2.6 cannot tell it from compiling."""
+    ask = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+    return bool(ask() or torch.onnx.is_in_onnx_export())
 
 
 def _index(logits: Tensor, targets: Tensor | None) -> Tensor:

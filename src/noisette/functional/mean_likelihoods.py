@@ -6,6 +6,9 @@ training keeps (B, S) numbers beside the inputs and their gradients, and the dra
 
 All take a form of the logits (`LowRankLogits`, `ScaledLowRankLogits`, `FeatureLogits`) and draws (`draw_noise`,
 `draw_row_noise`), and compute in float32 at least, also within autocast. They can be differentiated once, not twice.
+They take part in `torch.compile` and in `torch.func`: `grad`, and `vmap` as a loop over its examples.
+
+For evaluation, one fixed set of 128 draws errs by .0005 to .0026 (root mean square of p; see `logit_noise`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from noisette.functional.likelihood_rules import (
     LogMeanSoftmax,
     MeanSigmoidLogit,
     Rule,
+    is_exporting,
 )
 from noisette.functional.logit_forms import LogitForm, Rebuild
 from noisette.functional.logit_noise import LogitNoise, RowNoise
@@ -227,19 +231,13 @@ def _apply(
     scale = _temperature(temperature, tensors[0])
     _check_noise(logits, noise)
     with torch.autocast(tensors[0].device.type, enabled=False):
-        if _is_exporting():
+        if is_exporting():
             return _in_one_piece(rule, logits.rebuild(*tensors), noise, targets, scale)
         result, _ = _MeanLikelihood.apply(  # type: ignore[no-untyped-call]
             rule, logits.rebuild, noise, targets, scale, *tensors
         )
     found: Tensor = result
     return found
-
-
-def _is_exporting() -> bool:
-    """Tell whether `torch.export` or `torch.onnx.export` is tracing; torch 2.6 has no function that tells it."""
-    ask = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
-    return bool(ask() or torch.onnx.is_in_onnx_export())
 
 
 def _in_one_piece(
