@@ -133,18 +133,22 @@ def head_arm(sizes: Sizes, device: torch.device) -> Result:
     lean = HeteroscedasticHead(
         sizes.features, sizes.classes, num_factors=sizes.factors, num_train_samples=enough, device=device
     )
+    weights = lean.spread.cov_factor.weight.detach()
     steps: dict[str, Callable[[], object]] = {
         "ours": lambda: lean.nll(x, labels).backward(),
         "naive": lambda: nll_loss(head.probabilities(x, NAIVE_SAMPLES).log(), labels).backward(),
         "linear_layers": linear_layers(sizes, x),
-        "copy": lean.spread.cov_factor.weight.detach().clone,
+        "copy": weights.clone,
     }
+    of_parameters = sum(tensor.numel() for tensor in lean.parameters()) * 4 / 1e6  # gradients, which any layer has
     times, memory = {}, {}
     for name, step in steps.items():
-        step()  # gradients of the parameters are there from now on
+        step()
+        lean.zero_grad()
+        head.zero_grad()
         with LiveMemory(device) as live:
             step()
-        memory[name] = live.extra_mb
+        memory[name] = max(0.0, live.extra_mb - (of_parameters if name in ("ours", "naive") else 0))
         times[name] = seconds(step, device, sizes.repeats)
         print(f"{name:<15}{times[name] * 1e3:>10.2f} ms{memory[name]:>10.1f} MB", flush=True)
     return {
