@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from noisette.features import extract_features as extract_features
     from noisette.features import load_backbone as load_backbone
     from noisette.references import find_references as find_references
+    from noisette.training import WeightedDataset as WeightedDataset
+    from noisette.training import weighted_mean as weighted_mean
     from noisette.verifier import (
         AverageVerifier as AverageVerifier,
     )
@@ -80,6 +82,8 @@ _HOME_OF = {
     "heads": "noisette.heads",
     "load_backbone": "noisette.features",
     "load_verifier": "noisette.verifier",
+    "WeightedDataset": "noisette.training",
+    "weighted_mean": "noisette.training",
 }
 
 __all__ = ["__version__", *_HOME_OF]
