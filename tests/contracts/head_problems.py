@@ -28,7 +28,7 @@ FORMS: dict[str, dict[str, Any]] = {
 def make_head(
     form: str, *, in_features: int = D, num_classes: int = K, random: bool = True, **options: Any
 ) -> HeteroscedasticBase:
-    """Give a head in training mode; `random` makes every parameter normal, so that no term hides behind a 0."""
+    """Give a head in training mode; `random` makes every weight normal, so that no term hides behind a 0."""
     chosen: dict[str, Any] = {"num_factors": F} | FORMS[form] | options
     kind: Callable[..., HeteroscedasticBase]
     kind = HeteroscedasticXLHead if chosen.pop("xl", False) else HeteroscedasticHead
@@ -38,8 +38,9 @@ def make_head(
     generator = torch.Generator().manual_seed(1)
     if random:
         with torch.no_grad():
-            for parameter in head.parameters():
-                parameter.copy_(0.5 * torch.randn(parameter.shape, generator=generator))
+            for name, parameter in head.named_parameters():
+                if name != "temperature_logit":  # so that the others are the same with it and without
+                    parameter.copy_(0.5 * torch.randn(parameter.shape, generator=generator))
     return head
 
 

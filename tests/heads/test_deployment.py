@@ -42,7 +42,7 @@ def test_a_head_with_another_number_of_samples_loads_the_same_weights(form: str)
     finer.load_state_dict(head.state_dict())
     assert len(finer.eval_classes) == 4096
     assert not torch.equal(finer(rows()), head(rows()))
-    torch.testing.assert_close(finer(rows()).exp(), head(rows()).exp(), rtol=0, atol=0.03)
+    torch.testing.assert_close(finer(rows()).exp(), head(rows()).exp(), rtol=0, atol=0.06)
 
 
 @EVERY_FORM
