@@ -64,16 +64,17 @@ def test_the_generator_alone_decides(kind: NoiseKind) -> None:
     assert not torch.isclose(first, other).any()
 
 
+@pytest.mark.parametrize("classes", [3, 70])
 @pytest.mark.parametrize("kind", KINDS)
-def test_with_a_generator_the_global_state_is_neither_read_nor_moved(kind: NoiseKind) -> None:
+def test_with_a_generator_the_global_state_is_neither_read_nor_moved(kind: NoiseKind, classes: int) -> None:
     before = torch.random.get_rng_state()
-    shared = _joined(draw_noise(6, 2, 3, kind=kind, generator=_generator()))
-    own = _joined(draw_row_noise(6, 2, 3, kind=kind, generator=_generator()).of_rows(0, 3))
+    shared = _joined(draw_noise(6, 2, classes, kind=kind, generator=_generator()))
+    own = _joined(draw_row_noise(6, 2, classes, kind=kind, generator=_generator()).of_rows(0, 3))
     assert torch.equal(torch.random.get_rng_state(), before)
     with torch.random.fork_rng():
         torch.manual_seed(12345)
-        assert torch.equal(_joined(draw_noise(6, 2, 3, kind=kind, generator=_generator())), shared)
-        assert torch.equal(_joined(draw_row_noise(6, 2, 3, kind=kind, generator=_generator()).of_rows(0, 3)), own)
+        assert torch.equal(_joined(draw_noise(6, 2, classes, kind=kind, generator=_generator())), shared)
+        assert torch.equal(_joined(draw_row_noise(6, 2, classes, kind=kind, generator=_generator()).of_rows(0, 3)), own)
 
 
 @pytest.mark.parametrize("kind", KINDS)
