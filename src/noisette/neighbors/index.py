@@ -166,11 +166,11 @@ def build_index(
         labels: (N,) class ids; where the bank is only a part, it is drawn as evenly from the classes as can be.
         exact_rows: a bank of up to so many rows is searched whole; a larger one by cells, which finds about 95 % of
             the 50 nearest neighbours (`NeighborIndex.recall`), unless that would mean to look at most of it anyway.
-        full_rows: a bank of more rows than these is kept in as few of its leading directions as find about 95 % of the
-            50 nearest neighbours; None = always in all D columns.
-        whole_rows: a bank that has to be searched whole keeps so many of its rows at most, drawn as evenly from the
-            classes as can be; None = all. Without structure in the features cells do not help, and every query costs
-            a product with every row.
+        full_rows: a bank of more rows than these that is searched whole is kept in as few of its leading directions as
+            find about 95 % of the 50 nearest neighbours; None = always in all D columns.
+        whole_rows: a bank that is searched whole keeps so many of its rows at most, drawn as evenly from the classes as
+            can be; None = all. Without structure in the features cells do not help, and every query costs a product
+            with every row.
         duplicate_groups: (N,) rows of one number (not -1) show one picture; None = rows of equal content alone do.
         random_state: integer seed or numpy generator; it draws that part, and the first centres of the cells.
         progress: called as ``progress("neighbors", rows done, N)``.
@@ -190,26 +190,23 @@ def build_index(
     most = max(1, max_numbers // table.num_features)
     chosen = choose_rows(table.num_rows, most, labels, rng)
     mean = table_mean(table) if center else np.zeros(table.num_features, dtype=np.float32)
-    directions = None
-    if full_rows is not None and chosen.size > full_rows:
-        directions = leading_directions(table, mean, rng)
-    bank = build_bank(table, chosen, mean, directions, progress)
-    index = NeighborIndex(bank, mean, directions=directions)
-    if bank.size > exact_rows:
-        bank, cells = make_cells(bank, rng)
-        tuned, recall = tune_probes(bank, cells, rng)
-        index = NeighborIndex(bank, mean, tuned, recall, directions)
-    if whole_rows is not None and index.cells is None and index.size > whole_rows:
-        index = replace(index, bank=_thinned(index.bank, whole_rows, labels, rng))
-    if directions is not None:
-        index = replace(index, recall=_measure_recall(index, table, rng))
+    index = _by_cells(build_bank(table, chosen, mean, None, progress), mean, rng) if chosen.size > exact_rows else None
+    if index is None:
+        if whole_rows is not None:
+            chosen = chosen[choose_rows(chosen.size, whole_rows, None if labels is None else labels[chosen], rng)]
+        few = full_rows is not None and chosen.size > full_rows
+        directions = leading_directions(table, mean, rng) if few else None
+        index = NeighborIndex(build_bank(table, chosen, mean, directions, progress), mean, directions=directions)
+        if directions is not None:
+            index = replace(index, recall=_measure_recall(index, table, rng))
     return index if duplicate_groups is None else _with_copies(index, duplicate_groups[index.rows])
 
 
-def _thinned(bank: Bank, most: int, labels: IntArray | None, rng: np.random.Generator) -> Bank:
-    """Give at most so many of the rows of a bank, in the order of the table."""
-    in_order = bank.reordered(np.argsort(bank.rows))
-    return in_order.reordered(choose_rows(bank.size, most, None if labels is None else labels[in_order.rows], rng))
+def _by_cells(bank: Bank, mean: Float32Array, rng: np.random.Generator) -> NeighborIndex | None:
+    """Give an index that looks at a few cells; None where a query would have to look at most of them."""
+    bank, cells = make_cells(bank, rng)
+    tuned, recall = tune_probes(bank, cells, rng)
+    return None if tuned is None else NeighborIndex(bank, mean, tuned, recall)
 
 
 def _with_copies(index: NeighborIndex, groups: IntArray) -> NeighborIndex:

@@ -32,6 +32,8 @@ MAX_STATISTICS_ROWS = 1 << 13
 """Rows from which the spread of evidence in each class is learned."""
 FULL_ROWS = 1 << 13
 """Rows up to which neighbours are compared in all columns, above it in the leading directions."""
+EXACT_ROWS = 1 << 15
+"""Rows up to which a query is compared with all of them, above it with those of the nearest cells, where these do."""
 WHOLE_ROWS = 1 << 16
 """Rows of the bank at most where cells do not spare a query the others: its cost grows with them, votes gain little."""
 
@@ -64,6 +66,7 @@ def make_context(
         ArrayTable(features),
         center=False,
         labels=labels,
+        exact_rows=EXACT_ROWS,
         full_rows=FULL_ROWS,
         whole_rows=WHOLE_ROWS,
         duplicate_groups=groups,
