@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from noisette.features import extract_features as extract_features
     from noisette.features import load_backbone as load_backbone
     from noisette.references import find_references as find_references
+    from noisette.training import TrainingRecipe as TrainingRecipe
     from noisette.training import WeightedDataset as WeightedDataset
+    from noisette.training import train_classifier as train_classifier
     from noisette.training import weighted_mean as weighted_mean
     from noisette.verifier import (
         AverageVerifier as AverageVerifier,
@@ -82,7 +84,9 @@ _HOME_OF = {
     "heads": "noisette.heads",
     "load_backbone": "noisette.features",
     "load_verifier": "noisette.verifier",
+    "TrainingRecipe": "noisette.training",
     "WeightedDataset": "noisette.training",
+    "train_classifier": "noisette.training",
     "weighted_mean": "noisette.training",
 }
 

@@ -1,17 +1,28 @@
-"""The image classifier: weighted training, and how a trained one is kept."""
+"""The image classifier: weighted training that can be stopped and resumed, and how a trained one is kept."""
 
+from noisette.training.checkpoints import EpochRecord
+from noisette.training.classifier import TrainedClassifier, train_classifier
+from noisette.training.evaluation import ClassifierMetrics, evaluate_classifier, predict
 from noisette.training.model_folder import ModelFolder, read_model_folder, write_model_folder
+from noisette.training.recipe import TrainingRecipe
 from noisette.training.weight_files import read_weights
 from noisette.training.weighted_dataset import WeightedDataset, keys_of
 from noisette.training.weighted_loss import mean_one, weighted_mean
 
 __all__ = [
+    "ClassifierMetrics",
+    "EpochRecord",
     "ModelFolder",
+    "TrainedClassifier",
+    "TrainingRecipe",
     "WeightedDataset",
+    "evaluate_classifier",
     "keys_of",
     "mean_one",
+    "predict",
     "read_model_folder",
     "read_weights",
+    "train_classifier",
     "weighted_mean",
     "write_model_folder",
 ]
