@@ -45,7 +45,7 @@ def log_mean_softmax(
     Args:
         logits: the distribution of the logits.
         noise: draws that fit it: F factors and K classes (`FeatureLogits`: D features).
-        temperature: > 0; a tensor gets a gradient.
+        temperature: > 0; a tensor gets a gradient, and is not looked at (a GPU would have to wait).
 
     Raises:
         ShapeError: the draws do not fit the logits.
@@ -67,7 +67,7 @@ def mean_softmax_nll(
         logits: the distribution of the logits.
         noise: as `log_mean_softmax`.
         targets: (B,) class ids, or (B, K) soft labels: then ``-sum_c targets_c log p_c``.
-        temperature: > 0; a tensor gets a gradient.
+        temperature: > 0; a tensor gets a gradient, and is not looked at (a GPU would have to wait).
 
     Raises:
         ShapeError: the draws or the targets do not fit the logits.
@@ -107,7 +107,7 @@ def joint_sigmoid_nll(
         logits: the distribution of the logits.
         noise: as `log_mean_softmax`.
         targets: (B, K) numbers in [0, 1].
-        temperature: > 0; a tensor gets a gradient.
+        temperature: > 0; a tensor gets a gradient, and is not looked at (a GPU would have to wait).
 
     Raises:
         ShapeError: the draws or the targets do not fit the logits.

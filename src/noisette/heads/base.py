@@ -128,8 +128,9 @@ class HeteroscedasticBase(nn.Module, ABC):
         """Give the (K, K) mean over the batch of the centred covariance, divided by temperature^2.
 
         Only contrasts between classes can be learned, and only up to the temperature: this is what runs can be compared
-        by. High and positive: the two classes go up and down together, so labels swap between them. With `multilabel`
-        it is not centred: there each class has a probability of its own.
+        by. High and positive: noise lifts the two classes together, over the others; which classes labels confuse with
+        each other is rather said by `label_disagreement`. With `multilabel` it is not centred: there each class has a
+        probability of its own.
 
         Args:
             x: (B, D) features, at least one row.
