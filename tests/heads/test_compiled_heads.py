@@ -17,7 +17,8 @@ from torch.nn.functional import nll_loss
 from tests.contracts.head_problems import FORMS, labels, make_head, rows
 
 BATCH = {"x": {0: torch.export.Dim("batch")}}
-EVERY_FORM = pytest.mark.parametrize("form", FORMS)
+# A graph takes seconds to make: what does not depend on the form is tried on some of them.
+COMPILED_FORMS = pytest.mark.parametrize("form", ["full", "parameter_efficient", "xl"])
 BACKENDS = pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 
 
@@ -42,7 +43,7 @@ def evaluate(form: str, backend: str) -> None:
         torch.testing.assert_close(fast(rows(count)), head(rows(count)), rtol=1e-5, atol=1e-5)
 
 
-@EVERY_FORM
+@COMPILED_FORMS
 @BACKENDS
 def test_evaluation_compiles_in_one_graph_for_several_batch_sizes(
     form: str, backend: str, elsewhere: Callable[..., Any]
@@ -71,7 +72,7 @@ def train(form: str, backend: str) -> None:
     assert not torch.equal(again(rows(), labels()), again(rows(), labels()))  # no draw is baked into the graph
 
 
-@EVERY_FORM
+@COMPILED_FORMS
 @BACKENDS
 def test_training_compiles_in_one_graph_and_draws_anew_each_step(
     form: str, backend: str, elsewhere: Callable[..., Any]
@@ -86,8 +87,7 @@ def export(form: str, strict: bool) -> None:
         torch.testing.assert_close(exported(rows(count)), head(rows(count)), rtol=1e-5, atol=1e-5)
 
 
-@EVERY_FORM
-@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(("form", "strict"), [*((form, False) for form in FORMS), ("full", True), ("xl", True)])
 def test_evaluation_exports_for_any_batch_size(form: str, strict: bool, elsewhere: Callable[..., Any]) -> None:
     elsewhere(export, form, strict)
 
@@ -101,8 +101,7 @@ def export_onnx(form: str, multilabel: bool, path: str) -> None:
     program.save(path)
 
 
-@EVERY_FORM
-@pytest.mark.parametrize("multilabel", [False, True])
+@pytest.mark.parametrize(("form", "multilabel"), [*((form, False) for form in FORMS), ("full", True), ("xl", True)])
 def test_onnx_gives_the_same_numbers_for_any_batch_size(
     form: str, multilabel: bool, elsewhere: Callable[..., Any], tmp_path: Path
 ) -> None:
