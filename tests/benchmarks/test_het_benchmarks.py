@@ -46,7 +46,7 @@ def test_the_naive_loss_is_that_of_the_slow_oracle(generator: torch.Generator) -
     x, y = torch.randn(5, het_synthetic.D, generator=generator), torch.tensor([0, 1, 2, 3, 4])
     found = het_synthetic.naive_loss(head, x, y, torch.Generator().manual_seed(1))
     again = torch.Generator().manual_seed(1)
-    draws = [torch.randn(5, het_synthetic.NAIVE_SAMPLES, n, generator=again) for n in (het_synthetic.F, 6)]
+    draws = [torch.randn(5, het_synthetic.NAIVE_SAMPLES, n, generator=again) for n in (het_synthetic.HEAD_FACTORS, 6)]
     logits = head.distribution(x)
     log_p = oracle.log_mean_softmax(logits.loc, logits.cov_factor, logits.cov_diag.sqrt(), *draws)
     assert float(found) == pytest.approx(float(-log_p[torch.arange(5), y].mean()), rel=1e-5)
@@ -55,7 +55,7 @@ def test_the_naive_loss_is_that_of_the_slow_oracle(generator: torch.Generator) -
 def test_a_head_that_is_the_truth_diverges_from_it_by_nothing_but_the_temperature() -> None:
     sizes = het_synthetic.Sizes(train=2, tune=2, test=50, points=1 << 14)
     truth, data = het_synthetic.Truth.draw(torch.Generator().manual_seed(3)), het_synthetic.Data.draw(3, sizes)
-    head = het_synthetic.make("full").eval()
+    head = het_synthetic.make("full, 2 factors").eval()
     assert isinstance(head, HeteroscedasticHead)
     with torch.no_grad():
         for layer, (weight, bias) in (
