@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from noisette.errors import DataFileError
 from noisette.files import atomic_path
 
-FORMAT = 1
+FORMAT = 2
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -46,20 +46,31 @@ class Position:
     history: list[EpochRecord] = field(default_factory=list)
 
 
-def save_checkpoint(
-    folder: Path,
-    position: Position,
-    modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
-    about: dict[str, Any],
-) -> None:
-    """Write one file, whole or not at all."""
+@dataclass(frozen=True)
+class TrainingState:
+    """What changes while a model is trained: it and its average, the optimizer, the scale of float16 losses."""
+
+    modules: dict[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+
+
+def save_checkpoint(folder: Path, position: Position, state: TrainingState, about: dict[str, Any]) -> None:
+    """Write one file, whole or not at all.
+
+    Args:
+        folder: where to.
+        position: how far the training has come.
+        state: its parts.
+        about: what the training is of, which `load_checkpoint` compares: words a user knows -> JSON.
+    """
     tensors = {
-        f"{part}/{name}": value for part, module in modules.items() for name, value in module.state_dict().items()
+        f"{part}/{name}": value for part, module in state.modules.items() for name, value in module.state_dict().items()
     }
-    for index, slots in optimizer.state_dict()["state"].items():
+    for index, slots in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": value for name, value in slots.items() if isinstance(value, Tensor)}
-    text = json.dumps({"format": FORMAT, "position": asdict(position), "about": about}, sort_keys=True)
+    scale = state.scaler.state_dict()
+    text = json.dumps({"format": FORMAT, "position": asdict(position), "scaler": scale, "about": about}, sort_keys=True)
     with atomic_path(folder / CHECKPOINT) as temporary:
         save_file(
             {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
@@ -68,9 +79,7 @@ def save_checkpoint(
         )
 
 
-def load_checkpoint(
-    folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, about: dict[str, Any]
-) -> Position:
+def load_checkpoint(folder: Path, state: TrainingState, about: dict[str, Any]) -> Position:
     """Put a saved training back into its parts; the start where there is none.
 
     Raises:
@@ -81,17 +90,26 @@ def load_checkpoint(
         return Position()
     saved, tensors = _read(path)
     for name, value in json.loads(json.dumps(about)).items():
-        if saved["about"].get(name) != value:
-            raise DataFileError(path, f"is of a training with another {name}; give another folder, or remove the file")
-    for part, module in modules.items():
-        module.load_state_dict(_part(tensors, part))
+        before = saved["about"].get(name)
+        if before != value:
+            raise _of_another(path, f"{name} ({before}, now {value})")
+    try:
+        for part, module in state.modules.items():
+            module.load_state_dict(_part(tensors, part))
+    except RuntimeError as error:
+        raise _of_another(path, f"model ({' '.join(str(error).split())})") from error
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimizer").items():
         index, _, slot = name.partition("/")
         slots.setdefault(int(index), {})[slot] = value
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": slots})
+    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": slots})
+    state.scaler.load_state_dict(saved["scaler"])
     position = saved["position"]
     return Position(**position | {"history": [EpochRecord(**record) for record in position["history"]]})
+
+
+def _of_another(path: Path, what: str) -> DataFileError:
+    return DataFileError(path, f"is of a training with another {what}; give another `folder`, or remove the file")
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

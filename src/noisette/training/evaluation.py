@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 from torch import nn
 from torch.utils.data import DataLoader
 
-from noisette.errors import InvalidInputError
+from noisette.errors import InvalidInputError, NoisetteError
 from noisette.functional.class_metrics import (
     class_accuracy,
     global_average_precision,
@@ -31,7 +31,7 @@ class ClassifierMetrics:
         top1: share of samples whose label has the highest probability; high is good, as are the next two.
         top5: share whose label is among the five highest.
         macro_accuracy: mean over the classes present of the accuracy within the class.
-        nll: mean negative log-likelihood in nats; low is good.
+        nll: mean negative log-likelihood in nats, of several labels a sample summed over classes; low is good.
         ece: expected calibration error of the top class, 15 bins of equal width; low is good.
         gap: global average precision over all (sample, class) pairs; high is good.
         confusion: (K, K) counts: true class by predicted class; empty for several labels a sample.
@@ -66,16 +66,23 @@ def evaluate_classifier(
 
     Raises:
         InvalidInputError: the data set is empty.
+        NoisetteError: the classifier gives NaN.
     """
     logs, labels = predict(
         model, dataset, batch_size=batch_size, num_workers=num_workers, device=device, multilabel=multilabel
     )
     if len(labels) == 0:
         raise InvalidInputError("the data set to evaluate on holds no sample")
+    bad = np.flatnonzero(np.isnan(logs).any(1))
+    if bad.size:
+        raise NoisetteError(
+            f"the classifier gives NaN for {bad.size} of {len(logs)} samples, first for number {bad[0]}; its training "
+            "went astray (lower the learning rate), or the pictures hold NaN"
+        )
     return _multilabel_metrics(logs, labels) if multilabel else _metrics(logs, labels)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: a layer may keep a tensor for later training
 def predict(
     model: nn.Module,
     dataset: Any,
@@ -86,8 +93,13 @@ def predict(
     multilabel: bool = False,
 ) -> tuple[Float32Array, IntArray]:
     """Give (N, K) log-probabilities (multi-label: logits) and the (N,) or (N, K) labels, in order."""
-    loader: DataLoader[Any] = DataLoader(dataset, batch_size=batch_size, num_workers=num_workers)
-    was_training = model.training
+    loader: DataLoader[Any] = DataLoader(
+        dataset,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        generator=torch.Generator(),  # else the loader draws from the global one
+    )
+    modes = [(module, module.training) for module in model.modules()]  # a frozen part may be in another one
     model.eval()
     logs: list[Float32Array] = []
     labels: list[IntArray] = []
@@ -97,7 +109,8 @@ def predict(
             logs.append((outputs if multilabel else outputs.log_softmax(1)).cpu().numpy())
             labels.append(targets.numpy())
     finally:
-        model.train(was_training)
+        for module, mode in modes:
+            module.training = mode
     if not logs:
         return np.empty((0, 0), np.float32), np.empty(0, np.int64)
     return np.concatenate(logs), np.concatenate(labels)

@@ -12,17 +12,24 @@ import torch
 from noisette.types import IntArray
 
 _MASK = (1 << 63) - 1
+_WORD = (1 << 32) - 1
 _ODD, _OTHER_ODD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
 
 
 def derived_seed(seed: int, *numbers: int) -> int:
     """Give a seed of its own for, say, (epoch, sample): far apart even where the numbers are near.
 
+    Args:
+        seed: in 0..2^64 - 1, as are the numbers.
+        numbers: any number of them; (1,) and (1, 0) give different seeds.
+
     Example:
         >>> derived_seed(0, 1, 2) == derived_seed(0, 1, 2), derived_seed(0, 1, 2) == derived_seed(0, 2, 1)
         (True, False)
     """
-    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1, np.uint64)[0]) & _MASK
+    # SeedSequence fills up with zeros, and takes as many words for a number as it needs: alone, (1,) would be (1, 0).
+    words = [word for number in (len(numbers), seed, *numbers) for word in (number & _WORD, number >> 32)]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]) & _MASK
 
 
 def scattered_seeds(seed: int, rows: IntArray, places: IntArray) -> IntArray:
@@ -48,8 +55,13 @@ def own_randomness() -> Iterator[None]:
             np.random.set_state(of_numpy)  # noqa: NPY002
 
 
-def seed_everything(seed: int) -> None:
-    """Seed what augmentations draw from; only within `own_randomness` or a loader's worker process."""
+def seed_everything(seed: int, device: torch.device | None = None) -> None:
+    """Seed what augmentations and layers draw from; only within `own_randomness` or a loader's worker process.
+
+    `torch.manual_seed` asks after every kind of accelerator, which takes as long as ten small samples.
+    """
     random.seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002
+    np.random.seed(seed & _WORD)  # noqa: NPY002
     torch.default_generator.manual_seed(seed)
+    if device is not None and device.type != "cpu":
+        torch.manual_seed(seed)

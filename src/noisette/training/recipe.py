@@ -70,6 +70,8 @@ class TrainingRecipe:
                 )
         for name, low, high in _RANGES:
             value = getattr(self, name)
+            if name in _WHOLE and not isinstance(value, int):
+                raise InvalidInputError(f"`{name}` must be a whole number, got {value!r}")
             if value is not None and not low <= value < high:
                 raise InvalidInputError(f"`{name}` must be at least {low:g} and below {high:g}, got {value!r}")
         if self.schedule == "steps" and not self.step_epochs:
@@ -91,9 +93,13 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("num_workers", 0, 1024),
 )
 
+_WHOLE = ("epochs", "batch_size", "num_workers")
+
 
 def learning_rate_at(recipe: TrainingRecipe, epoch: float) -> float:
     """Give the learning rate after `epoch` epochs, a fraction within an epoch; a pure function, so nothing to save.
+
+    The rate of a step is that in its middle, so that neither the first nor the last one is lost on a rate of 0.
 
     Example:
         >>> recipe = TrainingRecipe(epochs=11, learning_rate=1.0, warmup_epochs=1)
