@@ -244,7 +244,7 @@ def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def bars(runs: list[dict[str, Any]]) -> dict[str, bool]:
-    """Say which bars hold, on every seed; those of arms that were not run are left out."""
+    """Say which bars hold, on every seed; a bar whose arms were not run does not."""
     of = {(run["arm"], run["seed"]): run for run in runs}
     seeds = sorted({run["seed"] for run in runs})
     held = {}
