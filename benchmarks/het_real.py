@@ -69,8 +69,11 @@ def select(fits: Fits, seeds: list[int], num_settings: int | None = None) -> dic
     chosen: dict[str, Setting] = {}
     for arm, settings in SEARCH.items():
         chosen[arm] = min(settings[:num_settings], key=lambda setting: held_out_nll(setting, seeds[0]))
-    noisy = [arm for arm in chosen if arm != HOMOSCEDASTIC]
-    heads = {str(seed): min(noisy, key=lambda arm: held_out_nll(chosen[arm], seed)) for seed in seeds}
+    nll = {seed: {arm: held_out_nll(setting, seed) for arm, setting in chosen.items()} for seed in seeds}
+    heads = {}
+    for seed, of_arms in nll.items():
+        del of_arms[HOMOSCEDASTIC]
+        heads[str(seed)] = min(of_arms, key=of_arms.__getitem__)
     return {"settings": {arm: asdict(setting) for arm, setting in chosen.items()}, "heads": heads}
 
 

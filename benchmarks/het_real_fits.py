@@ -50,7 +50,7 @@ def _settings(arm: str, *options: tuple[float, float, int, int]) -> list[Setting
 DECAYS = ((0.3, 1.0), (0.3, 3.0), (0.3, 10.0), (0.1, 3.0), (1.0, 3.0))
 FACTORED = (*((*decays, 6, 16) for decays in DECAYS), (0.3, 3.0, 3, 16), (0.3, 3.0, 10, 16), (0.3, 3.0, 6, 64))
 SEARCH = {
-    HOMOSCEDASTIC: [Setting(HOMOSCEDASTIC, decay) for decay in (0.0, 0.03, 0.1, 0.3, 1.0, 3.0)],
+    HOMOSCEDASTIC: [Setting(HOMOSCEDASTIC, decay) for decay in (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)],
     "diagonal": _settings("diagonal", *((*decays, 0, 16) for decays in DECAYS)),
     "full": _settings("full", *FACTORED),
     "parameter-efficient": _settings("parameter-efficient", *FACTORED),
