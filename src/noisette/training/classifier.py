@@ -71,7 +71,7 @@ def train_classifier(
         checkpoint_steps: steps between checkpoints.
         device: where to train.
         labels: (N,) class ids, for balanced sampling.
-        weights: (N,) weights, for weighted sampling.
+        weights: (N,) weights, for weighted sampling alone; what the loss weighs comes with the samples.
         multilabel: y is (K,) of 0 and 1, the loss the mean over classes of binary cross-entropies.
         random_state: seed >= 0 of order, augmentations, dropout, noise. Global generators are left as they were.
         progress: called with ("train", steps done, steps), in the first process.

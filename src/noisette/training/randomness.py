@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from noisette.types import IntArray
@@ -32,7 +33,7 @@ def derived_seed(seed: int, *numbers: int) -> int:
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]) & _MASK
 
 
-def scattered_seeds(seed: int, rows: IntArray, places: IntArray) -> IntArray:
+def scattered_seeds(seed: int, rows: IntArray | npt.NDArray[np.int32], places: IntArray) -> IntArray:
     """Give a seed for each sample: its row, and its place, for a row may be drawn twice in an epoch."""
     mixed = rows.astype(np.uint64) * _ODD + places.astype(np.uint64) * _OTHER_ODD + np.uint64(seed)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # the finisher of SplitMix64
