@@ -17,7 +17,7 @@ Bars:     the joint head has the right sign for every planted pair, and a gAP ab
 Expected: a linear layer ranks a row by loc alone and knows nothing of s and d, so its gAP is lower; without a row's
           noise level (s and d constant) there would be nothing to gain.
 Resumes:  a JSON file an arm and seed in --output.
-Cost:     30 s of one core a head and seed.
+Cost:     15-20 s of one core a head and seed.
 """
 
 from __future__ import annotations

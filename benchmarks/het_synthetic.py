@@ -20,7 +20,7 @@ Measured: mean KL(p || q) to the truth, as trained, and with the temperature of 
 Bars:     KL: linear > diagonal > parameter-efficient > full on every seed; full <= .027 (trial: full .025, linear .109,
           diagonal .059); correlation of full >= .7.
 Resumes:  a JSON file an arm and seed in --output.
-Cost:     15 s of one core a head and seed, 150 s by the naive layer.
+Cost:     15 s of one core a head and seed, 3 minutes by the naive layer.
 """
 
 from __future__ import annotations
