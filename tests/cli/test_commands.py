@@ -19,6 +19,7 @@ COMMANDS = [
     "review",
     "evaluate",
     "run",
+    "train",
     "report",
     "status",
     "export",

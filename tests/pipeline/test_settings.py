@@ -16,6 +16,13 @@ def changed(name: str, value: object) -> object:
         "duplicate_similarity": 0.9,
         "goal": "budget=3",
         "database": "postgresql+psycopg://ann@host/reviews",
+        "head": "xl",
+        "augment": "none",
+        "optimizer": "adamw",
+        "schedule": "steps",
+        "sampling": "balanced",
+        "step_epochs": (3, 5),
+        "relabel_above": 0.25,
     }
     if name in other:
         return other[name]
@@ -59,6 +66,8 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
         ("[input]\non_error = 'cry'", "`input.on_error` must be skip or stop, got 'cry'"),
         ("[input]\nmax_bad = nan", "`input.max_bad` must be between 0 and 1, got nan"),
         ("[detect]\nweight_floor = -3", "`detect.weight_floor` must be between 0 and 1, got -3.0"),
+        ("[train]\nstep_epochs = [1.5]", r"`train.step_epochs` must be a list of whole numbers, got \[1.5\]"),
+        ("[train]\nhead = 'hot'", "`train.head` must be plain, heteroscedastic, .* or xl, got 'hot'"),
         ("[detect]\ncandidates = []", "`detect.candidates` must name at least one verifier"),
         ("[references]\nnum_references = 0", "`references.num_references` must be at least 1, got 0"),
         ("[project]\nrandom_state = -1", "`project.random_state` must be at least 0, got -1"),

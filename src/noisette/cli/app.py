@@ -22,6 +22,7 @@ from noisette.cli.review import review
 from noisette.cli.run import run
 from noisette.cli.score import score
 from noisette.cli.status import status
+from noisette.cli.train import train
 
 app = typer.Typer(
     name="noisette",
@@ -32,7 +33,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_STEPS = (demo, init, embed, detect, plan, review, evaluate, run, report, status, export, score, convert, references)
+_STEPS = (
+    demo, init, embed, detect, plan, review, evaluate, run, train, report, status, export, score, convert, references,
+)  # fmt: skip
 for function in _STEPS:
     app.command()(function)
 app.add_typer(labels, name="labels")

@@ -57,7 +57,7 @@ def embed(
     # What belongs to another backbone does not outlive it.
     unset: dict[str, Any] = {} if backbone is None else {"weights": "", "layer": "", "image_size": 0}
     options: dict[str, Any] = {
-        "backbone": None if backbone is None else _with_whole_path(backbone),
+        "backbone": None if backbone is None else with_whole_path(backbone),
         "weights": unset.get("weights") if weights is None else str(Path(weights).resolve()) if weights else "",
         "layer": unset.get("layer") if layer is None else layer,
         "image_size": unset.get("image_size") if image_size is None else image_size,
@@ -106,7 +106,7 @@ def embed_json(done: EmbedResult) -> dict[str, Any]:
     }
 
 
-def _with_whole_path(backbone: str) -> str:
+def with_whole_path(backbone: str) -> str:
     """Give the path in FILE.py:function, or of a folder, from the root on: settings outlive the folder of the call."""
     file, colon, function = backbone.rpartition(":")
     if file.endswith(".py"):

@@ -55,7 +55,7 @@ class Extractor:
 
     def __init__(self, backbone: Backbone, *, device: str = "auto", precision: Precision = "auto") -> None:
         self.backbone = backbone
-        self.device = _device(device)
+        self.device = usable_device(device)
         self.precision = _precision(precision, self.device)
         self._model = _Normalised(PenultimateFeatures(backbone.model, backbone.layer), backbone).eval().to(self.device)
 
@@ -142,7 +142,12 @@ def _arithmetic(device: torch.device, precision: str) -> Iterator[None]:
         yield
 
 
-def _device(name: str) -> torch.device:
+def usable_device(name: str) -> torch.device:
+    """Give the device of that name; "auto" = a GPU where there is one.
+
+    Raises:
+        InvalidInputError: torch cannot use it here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

@@ -9,6 +9,7 @@ from typing import Any
 from noisette.features import Backbone, load_backbone
 from noisette.features.user_models import source_file
 from noisette.pipeline.provenance import State, about_step, state_of
+from noisette.pipeline.train_network import load_network
 from noisette.pipeline.workspace import Workspace
 from noisette.store import file_hash, folder_hash, has_manifest, unfinished_metadata
 from noisette.training import read_model_folder
@@ -17,7 +18,7 @@ from noisette.training import read_model_folder
 def workspace_backbone(workspace: Workspace) -> Backbone:
     """Load the backbone of `embed`; a name that is a folder of a trained classifier wins."""
     options = workspace.settings.embed
-    folder = _model_folder(workspace)
+    folder = model_folder(workspace, options.backbone)
     if folder is None:
         return load_backbone(
             options.backbone,
@@ -26,6 +27,10 @@ def workspace_backbone(workspace: Workspace) -> Backbone:
             image_size=options.image_size or None,
         )
     model = read_model_folder(folder)
+    if model.head:  # made by `noisette train`: the whole classifier, whose last layer is left out
+        network = load_network(folder, weights=options.weights, image_size=options.image_size)
+        layer = options.layer or network.layer or None
+        return dataclasses.replace(network.backbone, name=folder.name, layer=layer)
     loaded = load_backbone(
         model.backbone,
         weights=options.weights or model.weights,
@@ -45,7 +50,7 @@ def about_embed(workspace: Workspace) -> dict[str, Any]:
     inputs = {"samples": file_hash(workspace.samples)}
     if weights:
         inputs["weights"] = _content(Path(weights))
-    folder, source = _model_folder(workspace), source_file(settings["backbone"])
+    folder, source = model_folder(workspace, settings["backbone"]), source_file(settings["backbone"])
     if folder is not None:
         settings["backbone"], inputs["model"] = folder.name, folder_hash(folder)
     elif source is not None:
@@ -65,8 +70,9 @@ def _content(path: Path) -> str:
     return file_hash(path) if path.is_file() else "missing"
 
 
-def _model_folder(workspace: Workspace) -> Path | None:
+def model_folder(workspace: Workspace, name: str) -> Path | None:
     """Find a trained classifier: a folder by its path, or by its name among the workspace's models."""
-    name = workspace.settings.embed.backbone
+    if not name:
+        return None
     found = (path for path in (Path(name), workspace.model(name)) if (path / "model.json").is_file())
     return next(found, None)

@@ -52,7 +52,7 @@ class EmbedRun:
         self.bad.noun = "pictures"
         self.batch_size = workspace.settings.embed.batch_size
         self.total = count_samples(workspace.samples)
-        self.num_workers = _workers(num_workers, self.total, self.batch_size)
+        self.num_workers = loading_processes(num_workers, self.total, self.batch_size)
 
     def clear(self, *, fresh: bool) -> None:
         """Make way for the table: what is written of an older one goes first, for this run may be stopped.
@@ -173,7 +173,7 @@ def _storable(block: FeatureBlock, dtype: StoredType) -> FeatureBlock:
     return FeatureBlock(block.size, places, block.features[fits], [*block.notes, *notes])
 
 
-def _workers(asked: int | None, total: int, batch_size: int) -> int:
+def loading_processes(asked: int | None, total: int, batch_size: int) -> int:
     """Give the number of loading processes: one a core, and none for a handful of batches."""
     if asked is not None:
         return asked

@@ -54,7 +54,7 @@ def input_hashes(workspace: Workspace) -> dict[str, str]:
         "classes": file_hash(workspace.classes),
         "samples": file_hash(workspace.samples),
         "features": ParquetTable(workspace.features).content_hash,
-        "decisions": _decisions_hash(workspace),
+        "decisions": decisions_hash(workspace),
     }
 
 
@@ -63,7 +63,7 @@ def artifact_hash(path: Path) -> str:
     return folder_hash(path) if path.is_dir() else file_hash(path)
 
 
-def _decisions_hash(workspace: Workspace) -> str:
+def decisions_hash(workspace: Workspace) -> str:
     """Hash the decision in force for each sample, and how it was drawn; who decided, and when, changes no result."""
     digest = hashlib.blake2b(digest_size=16)
     with workspace.reviews() as reviews:

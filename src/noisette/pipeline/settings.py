@@ -23,6 +23,13 @@ _CHOICES = {
     "embed.dtype": ("float16", "float32"),
     "embed.precision": ("auto", "float32", "float16", "bfloat16"),
     "detect.weights": ("soft", "hard"),
+    "train.weights": ("soft", "hard", "none", "drop", "corrected", "corrected-soft"),
+    "train.head": ("plain", "heteroscedastic", "diagonal", "parameter-efficient", "xl"),
+    "train.augment": ("auto", "shift", "crop", "none"),
+    "train.optimizer": ("sgd", "adamw"),
+    "train.schedule": ("cosine", "steps", "constant"),
+    "train.sampling": ("shuffle", "balanced", "weighted"),
+    "train.precision": ("float32", "bfloat16", "float16"),
 }
 _RANGES = {
     "project.random_state": (0, math.inf),
@@ -33,6 +40,10 @@ _RANGES = {
     "detect.num_steps": (0, math.inf),
     "detect.weight_floor": (0, 1),
     "detect.duplicate_similarity": (0, 1),
+    "train.relabel_above": (0, 1),
+    "train.num_factors": (1, math.inf),
+    "train.temperature": (0, math.inf),
+    "train.image_size": (0, math.inf),
     "report.num_suspicious": (0, math.inf),
 }
 
@@ -118,6 +129,46 @@ class DetectSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How a classifier is trained; see `noisette train --help`, and `training.TrainingRecipe` from `epochs` on.
+
+    `verifier` "" means the one that `detect` chose. `backbone` "" is that of `embed`, or small-resnet where features
+    are pixels; `pretrained` "" its own weights; `image_size` 0 its own size. `augment` "auto" takes "shift" for
+    pictures of 64 pixels or fewer, "crop" above. 0 means: `temperature` that of the head; `ema_decay` and `clip_norm`
+    none.
+    """
+
+    weights: str = "soft"
+    relabel_above: float = 0.5
+    verifier: str = ""
+    head: str = "plain"
+    num_factors: int = 15
+    temperature: float = 0.0
+    backbone: str = ""
+    pretrained: str = ""
+    from_scratch: bool = False
+    image_size: int = 0
+    augment: str = "auto"
+    flip: bool = True
+    epochs: int = 30
+    batch_size: int = 64
+    optimizer: str = "sgd"
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: str = "cosine"
+    warmup_epochs: float = 1.0
+    step_epochs: tuple[int, ...] = ()
+    step_factor: float = 0.1
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    ema_decay: float = 0.0
+    clip_norm: float = 0.0
+    sampling: str = "shuffle"
+    precision: str = "float32"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportSettings:
     """How many of the most suspicious samples the report shows."""
 
@@ -135,6 +186,7 @@ class Settings:
     embed: EmbedSettings = field(default_factory=EmbedSettings)
     references: ReferenceSettings = field(default_factory=ReferenceSettings)
     detect: DetectSettings = field(default_factory=DetectSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
     def with_options(self, **sections: dict[str, Any]) -> Settings:
@@ -206,7 +258,7 @@ def _from_table(kind: type[_Section], values: dict[str, Any], where: str) -> _Se
 def _check(name: str, value: Any) -> None:
     """Check the values that the type alone does not."""
     if name in _CHOICES and value not in _CHOICES[name]:
-        raise InvalidInputError(f"`{name}` must be {' or '.join(_CHOICES[name])}, got {value!r}")
+        raise InvalidInputError(f"`{name}` must be {_either(_CHOICES[name])}, got {value!r}")
     low, high = _RANGES.get(name, (-math.inf, math.inf))
     if name in _RANGES and not low <= value <= high:
         wanted = f"at least {low}" if high == math.inf else f"between {low} and {high}"
@@ -223,6 +275,10 @@ def _check(name: str, value: Any) -> None:
         raise InvalidInputError("`detect.candidates` must name at least one verifier, got none")
 
 
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _value(kind: Any, value: Any, name: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
@@ -231,9 +287,13 @@ def _value(kind: Any, value: Any, name: str) -> Any:
     if kind == tuple[str, ...]:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
+    elif kind == tuple[int, ...]:
+        if isinstance(value, list) and all(type(item) is int for item in value):
+            return tuple(value)
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     elif isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
-    expected = "a list of strings" if kind == tuple[str, ...] else kind.__name__
+    lists = {tuple[str, ...]: "a list of strings", tuple[int, ...]: "a list of whole numbers"}
+    expected = lists.get(kind) or kind.__name__
     raise InvalidInputError(f"`{name}` must be {expected}, got {value!r}")

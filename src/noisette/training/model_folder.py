@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 from torch import nn
@@ -26,6 +28,9 @@ class ModelFolder:
         class_names: names of its K outputs.
         image_size: side of its pictures in pixels; 0 = that of the backbone.
         layer: which features are its own, see `features.PenultimateFeatures`; "" = what goes into the last layer.
+        head: "plain" or the kind of heteroscedastic head; "" = not known, the last layer of the backbone.
+        head_options: what the head was made with.
+        recipe: how the classifier was trained; for people, nothing depends on it.
         weights: the file of weights.
     """
 
@@ -33,18 +38,31 @@ class ModelFolder:
     class_names: tuple[str, ...]
     image_size: int = 0
     layer: str = ""
+    head: str = ""
+    head_options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     weights: Path = Path(WEIGHTS)
 
 
-def write_model_folder(folder: str | Path, model: nn.Module, about: ModelFolder) -> None:
-    """Write a classifier (whole or not at all, in the place of an older one); the same weights give the same bytes."""
+def write_model_folder(
+    folder: str | Path, model: nn.Module, about: ModelFolder, *, texts: Mapping[str, str] | None = None
+) -> None:
+    """Write a classifier (whole or not at all, in the place of an older one); the same weights give the same bytes.
+
+    Args:
+        folder: where.
+        model: its weights are kept.
+        about: what it is made of.
+        texts: name -> content of further files, such as what was measured.
+    """
     content = {"format": FORMAT} | dataclasses.asdict(about)
     del content["weights"]
     state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
     with atomic_folder(folder) as temporary:
         save_file(state, temporary / WEIGHTS)
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-        (temporary / MODEL).write_text(text + "\n", encoding="utf-8")
+        for name, words in {MODEL: text + "\n", **(texts or {})}.items():
+            (temporary / name).write_text(words, encoding="utf-8", newline="\n")
 
 
 def read_model_folder(folder: str | Path) -> ModelFolder:

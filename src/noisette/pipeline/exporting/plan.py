@@ -66,7 +66,7 @@ def plan_export(workspace: Workspace, rule: CurationRule, verifier: str | None =
     name = verifier if verifier is not None else str(detection_of(workspace)["chosen"])
     path = workspace.need(workspace.scores(name), f"noisette detect --verifier {name}")
     samples = read_samples(workspace.samples)
-    table, places, notes = _join(samples, read_scores(path))
+    table, places, notes = join_scores(samples, read_scores(path))
     with workspace.reviews() as reviews:
         decided = reviews.resolve(table.splits, table.keys, table.scores.given_label)
     codes, names = _split_codes(table.splits, samples.splits)
@@ -98,13 +98,13 @@ def plan_export(workspace: Workspace, rule: CurationRule, verifier: str | None =
         for at, split in enumerate(names)
     }
     hashes = input_hashes(workspace)
-    stale = _stale_inputs(read_about(path), hashes)
+    stale = stale_inputs(read_about(path), hashes)
     inputs = {key: hashes[key] for key in ("classes", "samples", "decisions")} | {"scores": artifact_hash(path)}
     notes += _notes(rule, table.scores, decided, is_untouched) + _stale_note(stale)
     return ExportPlan(name, export, samples.uris, splits, inputs, notes, bool(stale))
 
 
-def _join(samples: SampleTable, table: ScoreTable) -> tuple[ScoreTable, IntArray, tuple[str, ...]]:
+def join_scores(samples: SampleTable, table: ScoreTable) -> tuple[ScoreTable, IntArray, tuple[str, ...]]:
     """Give the scores of the samples there are, and the row among these of each."""
     places = sample_rows(samples, table.splits, table.keys)
     notes: tuple[str, ...] = ()
@@ -188,7 +188,7 @@ def _notes(
     return tuple(notes)
 
 
-def _stale_inputs(about: dict[str, Any] | None, hashes: dict[str, str]) -> list[str]:
+def stale_inputs(about: dict[str, Any] | None, hashes: dict[str, str]) -> list[str]:
     """Name what has changed since the scores were made."""
     made_from = {} if about is None else about.get("inputs", {})
     return [name for name, value in sorted(hashes.items()) if name in made_from and made_from[name] != value]
