@@ -153,6 +153,23 @@ def test_a_step_is_that_of_a_bare_loop() -> None:
         torch.testing.assert_close(found[name], value, rtol=0, atol=1e-6)
 
 
+def test_a_rate_falls_with_the_first_step_of_its_epoch_and_the_last_step_is_not_lost() -> None:
+    steps = TrainingRecipe(
+        epochs=3, batch_size=4, schedule="steps", step_epochs=(1, 2), learning_rate=0.1, warmup_epochs=0
+    )
+    assert [record.learning_rate for record in plain(Pictures(), steps).history] == pytest.approx([0.1, 0.01, 0.001])
+    cosine = plain(Pictures(), replace(PLAIN, warmup_epochs=0.0))
+    assert cosine.history[-1].learning_rate == pytest.approx(0.05 * (1 + np.cos(np.pi * 0.95)))  # 9.5 of 10 steps
+
+
+def test_weighted_sampling_leaves_the_loss_without_weights() -> None:
+    recipe = replace(PLAIN, sampling="weighted", learning_rate=0.0, epochs=1)
+    zeros = Pictures(12)
+    zeros.sample_weight[:] = 0.0
+    found = [plain(data, recipe, weights=np.ones(12)).history[0].loss for data in (zeros, Pictures(12, weighted=False))]
+    assert found[0] == found[1] > 0
+
+
 def test_it_learns() -> None:
     clean = Pictures(60, augment=False, weighted=False, seed=2)
     recipe = TrainingRecipe(epochs=15, batch_size=8, ema_decay=0.8)
