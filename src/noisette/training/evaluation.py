@@ -14,12 +14,14 @@ from torch.utils.data import DataLoader
 from noisette.errors import InvalidInputError, NoisetteError
 from noisette.functional.class_metrics import (
     class_accuracy,
-    global_average_precision,
     negative_log_likelihood,
     per_class_accuracy,
     top_label_calibration_error,
 )
+from noisette.training.average_precision import blockwise_average_precision
 from noisette.types import Float32Array, IntArray
+
+_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +128,15 @@ def _metrics(logs: Float32Array, labels: IntArray) -> ClassifierMetrics:
         macro_accuracy=float(np.nanmean(within)),
         nll=negative_log_likelihood(logs, labels),
         ece=top_label_calibration_error(probabilities, labels),
-        gap=global_average_precision(probabilities, labels),
+        gap=blockwise_average_precision(probabilities, labels),
         confusion=confusion_matrix(labels, logs.argmax(1), labels=range(classes)),
     )
 
 
 def _multilabel_metrics(logits: Float32Array, labels: IntArray) -> ClassifierMetrics:
-    wide, nan = logits.astype(np.float64), float("nan")
-    loss = np.logaddexp(0, wide) - labels * wide
-    gap = global_average_precision(wide, labels)
-    return ClassifierMetrics(
-        len(labels), nan, nan, nan, float(loss.sum(1).mean()), nan, gap, np.empty((0, 0), np.int64)
-    )
+    nan, loss = float("nan"), 0.0
+    for start in range(0, len(logits), _ROWS):  # in float64, which would be large for all rows
+        part, target = logits[start : start + _ROWS].astype(np.float64), labels[start : start + _ROWS]
+        loss += float((np.logaddexp(0, part) - target * part).sum())
+    gap = blockwise_average_precision(logits, labels)
+    return ClassifierMetrics(len(labels), nan, nan, nan, loss / len(labels), nan, gap, np.empty((0, 0), np.int64))
