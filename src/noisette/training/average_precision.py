@@ -14,7 +14,7 @@ _BLOCK = 1 << 20  # scores that are sorted at once
 def blockwise_average_precision(
     scores: Float32Array, labels: IntArray | npt.NDArray[np.float32], *, block: int = _BLOCK
 ) -> float:
-    """Give `functional.global_average_precision`, which sorts all scores at once, in a small part of its time and memory.
+    """Give `functional.global_average_precision`, which sorts all scores at once, for a small part of its cost.
 
     The mean over present pairs of the precision at their own score: a sum over recall steps, ties being one step, has a
     term 1 / (number of present pairs) for each of them.
