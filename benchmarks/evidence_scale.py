@@ -21,6 +21,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,17 @@ def scored(folder: Path, path: Path, given: IntArray, num_classes: int) -> tuple
 def measured_recall(verifier: EvidenceVerifier, table: RowsOnDisk) -> float:
     """Give the share of the 50 rows of the bank with the largest cosines, in all columns, that a search finds."""
     index = index_of(verifier.context)
+    # The bank counts rows among those that the verifier was fitted on; here they are found in the whole table.
+    everything = np.concatenate([row_hashes(block) for block in table.iter_batches(BLOCK)])
+    order = np.argsort(everything)
+    rows = order[np.searchsorted(everything[order], index.bank.hashes)]
+    bank = replace(index.bank, rows=rows)
     chosen = np.sort(np.random.default_rng(2).choice(table.num_rows, min(CHECKED, table.num_rows), replace=False))
     features, hits, wanted = table.take(chosen), 0, 0
     hashes = row_hashes(features)
     for start in range(0, chosen.size, 2000):
         part = slice(start, start + 2000)
-        truth = true_neighbors(unit_rows(features[part], index.mean), hashes[part], table, index.bank, index.mean)
+        truth = true_neighbors(unit_rows(features[part], index.mean), hashes[part], table, bank, index.mean)
         found = index.search(features[part], RECALL_AT, exclude=hashes[part]).rows
         hits += sum(np.intersect1d(a, b[b >= 0]).size for a, b in zip(found, truth, strict=True))
         wanted += int((truth >= 0).sum())
