@@ -46,7 +46,11 @@ def test_scaled_weights_have_mean_one_and_the_same_ratios(weights: np.ndarray) -
         return
     found = mean_one(weights)
     assert found.mean() == pytest.approx(1)
-    np.testing.assert_allclose(found * weights.mean(), weights, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(found / found.max(), weights / weights.max(), rtol=1e-9)
+
+
+def test_weights_near_the_smallest_number_are_scaled_too() -> None:
+    assert mean_one([5e-324, 0.0]).tolist() == [2.0, 0.0]
 
 
 def test_no_weights_stay_no_weights() -> None:

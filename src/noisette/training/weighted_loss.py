@@ -58,4 +58,7 @@ def mean_one(weights: ArrayLike) -> Float64Array:
         raise InvalidInputError(f"`weights` must be numbers of at least 0, got {found[bad[0]]} at position {bad[0]}")
     if found.size and found.sum() == 0:
         raise InvalidInputError("`weights` are all 0, so nothing would be learned; soften them (a floor above 0)")
-    return found / found.mean() if found.size else found
+    if not found.size:
+        return found
+    shares = found / found.max()  # whose mean cannot vanish, however small the weights are
+    return shares / shares.mean()
