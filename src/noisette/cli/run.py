@@ -10,6 +10,7 @@ from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, p
 from noisette.cli.detect import detection_lines
 from noisette.cli.embed import DeviceOption, WorkersOption, embed_json, embed_lines, warn_of_pictures
 from noisette.cli.init import share
+from noisette.cli.train import show_warnings, train_lines
 
 
 @command
@@ -18,6 +19,7 @@ def run(
     max_bad: Annotated[
         str | None, typer.Option(help="The largest share of broken pictures, as 0.01 or 1%; kept as a setting.")
     ] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train the classifier, too; see noisette train.")] = False,
     num_workers: WorkersOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -30,7 +32,7 @@ def run(
     opened = with_settings(open_workspace(workspace), input=policy)
     keep_settings(opened)
     with progress_bar() as progress:
-        done = run_steps(opened, progress, num_workers=num_workers, device=device)
+        done = run_steps(opened, progress, num_workers=num_workers, device=device, with_training=train)
     embedding = done.embedding
     if embedding is not None:
         warn_of_pictures(embedding)
@@ -41,4 +43,8 @@ def run(
     result = done.detection.to_json() | {"report": str(done.report)}
     if embedding is not None:
         result["embedding"] = embed_json(embedding)
+    if done.training is not None:
+        show_warnings(done.training)
+        lines += ["", *train_lines(done.training)]
+        result["training"] = done.training.to_json()
     finish(result, as_json, lines, f"{opened.export_command} -w {quoted(opened.root)}")

@@ -21,8 +21,9 @@ def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
         f"{found.num_samples} samples of {found.num_classes} classes",
         f"{counts.samples} verified: {verdicts}",
     ]
-    width = max(len(artifact.path) for artifact in found.artifacts)
-    for artifact in found.artifacts:
+    shown = (*found.artifacts, *found.models)
+    width = max(len(artifact.path) for artifact in shown)
+    for artifact in shown:
         reason = f" ({artifact.reason})" if artifact.reason else ""
         lines.append(f"{artifact.path.ljust(width)}  {artifact.state}{reason}")
     next_command = f"noisette run -w {quoted(opened.root)}" if not found.is_current else None

@@ -123,13 +123,18 @@ def train(
             checkpoint_steps=checkpoint,
             fresh=fresh,
         )
+    show_warnings(done)
+    where = quoted(opened.root)
+    then = f"noisette embed --backbone {name} -w {where}" if opened.has_images else f"noisette report -w {where}"
+    finish(done.to_json(), as_json, train_lines(done), then)
+
+
+def show_warnings(done: TrainResult) -> None:
+    """Name the first pictures that were left out, and say what a person should know."""
     for row in done.bad[:_SHOWN]:
         warn(str(row))
     for note in done.facts.notes:
         warn(note)
-    where = quoted(opened.root)
-    then = f"noisette embed --backbone {name} -w {where}" if opened.has_images else f"noisette report -w {where}"
-    finish(done.to_json(), as_json, train_lines(done), then)
 
 
 def train_lines(done: TrainResult) -> list[str]:

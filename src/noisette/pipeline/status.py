@@ -11,8 +11,9 @@ from noisette.pipeline.detect import verifiers_to_run
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.provenance import State, input_hashes, state_of
 from noisette.pipeline.report import about_report
+from noisette.pipeline.train_about import model_state
 from noisette.pipeline.workspace import Workspace
-from noisette.store import ReviewCounts, count_samples, has_manifest
+from noisette.store import ReviewCounts, count_samples, has_manifest, read_about
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,24 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Status:
-    """A workspace at a glance."""
+    """A workspace at a glance.
+
+    Attributes:
+        num_samples, num_classes: N and K.
+        decisions: how many there are.
+        artifacts: what `run` makes.
+        models: classifiers that `train` made; `run` leaves them alone.
+    """
 
     num_samples: int
     num_classes: int
     decisions: ReviewCounts
     artifacts: tuple[Artifact, ...]
+    models: tuple[Artifact, ...] = ()
 
     @property
     def is_current(self) -> bool:
-        """True if nothing is missing or stale."""
+        """True if nothing that `run` makes is missing or stale."""
         return all(artifact.state == "current" for artifact in self.artifacts)
 
 
@@ -50,7 +59,15 @@ def workspace_status(workspace: Workspace) -> Status:
         found += _after_features(workspace)
     with workspace.reviews() as reviews:
         counts = reviews.counts()
-    return Status(count_samples(workspace.samples), len(workspace.class_names()), counts, tuple(found))
+    size, models = count_samples(workspace.samples), _models(workspace)
+    return Status(size, len(workspace.class_names()), counts, tuple(found), models)
+
+
+def _models(workspace: Workspace) -> tuple[Artifact, ...]:
+    """Look at the classifiers that `train` made; others, put there by people, are no business of ours."""
+    folders = sorted(path.parent for path in workspace.model("").glob("*/model.json"))
+    made = [folder for folder in folders if read_about(folder) is not None]
+    return tuple(Artifact(_relative(workspace, folder), *model_state(workspace, folder)) for folder in made)
 
 
 def _after_features(workspace: Workspace) -> list[Artifact]:

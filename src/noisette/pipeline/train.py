@@ -187,7 +187,8 @@ def _facts(
         num_left_out=labels.num_left_out,
         mean_weight=float(labels.weights.mean()),
         bad=dict(sources.bad.counts + sources.bad.left_out),
-        history=[asdict(record) for record in trained.history],
+        # A checkpoint gives metrics back in another order.
+        history=[asdict(record) | {"metrics": dict(sorted(record.metrics.items()))} for record in trained.history],
         evaluation={
             split: {kind: dict(metrics.as_numbers()) for kind, metrics in kinds.items()}
             for split, kinds in found.items()

@@ -57,7 +57,7 @@ class TrainFacts:
 
 def metrics_text(facts: TrainFacts) -> str:
     """Give the content of metrics.json: the same facts, the same bytes."""
-    return json.dumps(_plain(asdict(facts)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_plain(asdict(facts)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_facts(folder: Path) -> TrainFacts:
