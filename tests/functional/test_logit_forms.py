@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from noisette.errors import ShapeError
-from noisette.functional.logit_forms import FeatureLogits, LogitForm, LowRankLogits, Sampler, ScaledLowRankLogits
+from noisette.functional.logit_forms import FeatureLogits, LogitForm, LowRankLogits, ScaledLowRankLogits
 from noisette.functional.logit_noise import LogitNoise, draw_noise, draw_row_noise
+from noisette.functional.logit_samplers import Sampler
 from tests.functional.noisy_problems import FORMS, all_draws, problem_of, random_problem
 
 

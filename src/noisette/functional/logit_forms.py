@@ -1,8 +1,4 @@
-"""Noisy logits in the three published forms: what their samples are, and how gradients come back from samples.
-
-Every form is a record of tensors. Its sampler makes the logits of a few rows at a time, divided by the temperature, and
-takes the gradients of those logits back; (B, S, K) numbers never exist at once.
-"""
+"""Noisy logits in the three published forms: records of the tensors that give their distribution."""
 
 from __future__ import annotations
 
@@ -16,19 +12,9 @@ from torch import Tensor
 
 from noisette.errors import ShapeError
 from noisette.functional.logit_noise import LogitNoise, RowNoise
+from noisette.functional.logit_samplers import FeatureSampler, LowRankSampler, Sampler, ScaledLowRankSampler
 
 Rebuild = Callable[..., "LogitForm"]
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """Draws logits in stretches of rows and gathers the gradients of a form's tensors."""
-
-    def draw(self, start: int, stop: int) -> tuple[Tensor, Callable[[Tensor], None]]:
-        """Give (b, S, K) logits / temperature of rows start..stop-1, and what takes their gradient."""
-
-    def gradients(self) -> tuple[Tensor, ...]:
-        """Give the gradient of each tensor of the form, in order, of all that was taken."""
 
 
 @runtime_checkable
@@ -106,7 +92,7 @@ class LowRankLogits(_Record):
 
     def sampler(self, noise: LogitNoise | RowNoise, scale: Tensor) -> Sampler:
         """Start drawing."""
-        return _LowRankSampler(self, noise, scale)
+        return LowRankSampler(self.loc, self.cov_factor, self.std, noise, scale)
 
     def scaled_by(self, gradients: tuple[Tensor, ...]) -> Tensor:
         """Logits are of degree one in all three tensors."""
@@ -146,7 +132,7 @@ class ScaledLowRankLogits(_Record):
 
     def sampler(self, noise: LogitNoise | RowNoise, scale: Tensor) -> Sampler:
         """Start drawing."""
-        return _ScaledLowRankSampler(self, noise, scale)
+        return ScaledLowRankSampler(self.loc, self.factor_scale, self.factor, self.std, noise, scale)
 
     def scaled_by(self, gradients: tuple[Tensor, ...]) -> Tensor:
         """Logits are of degree one in the tensors that differ from row to row, `factor` held."""
@@ -198,120 +184,11 @@ class FeatureLogits:
 
     def sampler(self, noise: LogitNoise | RowNoise, scale: Tensor) -> Sampler:
         """Start drawing."""
-        return _FeatureSampler(self, noise, scale)
+        return FeatureSampler(self.features.sampler(noise, scale), self.weight, self.bias, scale)
 
     def scaled_by(self, gradients: tuple[Tensor, ...]) -> Tensor:
         """Logits are of degree one in weight and bias."""
         return _inner((self.weight, self.bias), gradients[-2:])
-
-
-class _RowGradients:
-    """Gradients that come a stretch of rows at a time."""
-
-    def __init__(self, count: int) -> None:
-        self._parts: list[list[Tensor]] = [[] for _ in range(count)]
-
-    def add(self, *parts: Tensor) -> None:
-        for known, part in zip(self._parts, parts, strict=True):
-            known.append(part)
-
-    def joined(self) -> list[Tensor]:
-        return [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in self._parts]
-
-
-class _ScaledNoise:
-    """Noise divided by the temperature; what all rows share is divided once."""
-
-    def __init__(self, noise: LogitNoise | RowNoise, scale: Tensor) -> None:
-        self._noise, self._scale = noise, scale
-        self.shared = self._scaled(noise) if isinstance(noise, LogitNoise) else None
-
-    def of_rows(self, start: int, stop: int) -> LogitNoise:
-        return self.shared or self._scaled(self._noise.of_rows(start, stop))
-
-    def _scaled(self, noise: LogitNoise) -> LogitNoise:
-        scale = self._scale
-        return LogitNoise(noise.factors.to(scale) * scale, noise.classes.to(scale) * scale)
-
-
-class _LowRankSampler:
-    def __init__(self, form: LowRankLogits, noise: LogitNoise | RowNoise, scale: Tensor) -> None:
-        self._form, self._scale = form, scale
-        self._noise, self._gradients = _ScaledNoise(noise, scale), _RowGradients(3)
-
-    def draw(self, start: int, stop: int) -> tuple[Tensor, Callable[[Tensor], None]]:
-        noise, form = self._noise.of_rows(start, stop), self._form
-        logits = noise.factors @ form.cov_factor[start:stop].mT
-        logits += (form.loc[start:stop] * self._scale)[:, None]
-        logits.addcmul_(form.std[start:stop, None], noise.classes)
-
-        def take(gradient: Tensor) -> None:
-            of_loc, of_factor = gradient.sum(1) * self._scale, gradient.mT @ noise.factors
-            self._gradients.add(of_loc, of_factor, (gradient * noise.classes).sum(1))
-
-        return logits, take
-
-    def gradients(self) -> tuple[Tensor, ...]:
-        return tuple(self._gradients.joined())
-
-
-class _ScaledLowRankSampler:
-    def __init__(self, form: ScaledLowRankLogits, noise: LogitNoise | RowNoise, scale: Tensor) -> None:
-        self._form, self._scale = form, scale
-        self._noise, self._gradients = _ScaledNoise(noise, scale), _RowGradients(3)
-        shared = self._noise.shared
-        self._shared_factors = None if shared is None else shared.factors @ form.factor.mT
-        self._of_factor = torch.zeros_like(form.factor)
-
-    def draw(self, start: int, stop: int) -> tuple[Tensor, Callable[[Tensor], None]]:
-        noise, form = self._noise.of_rows(start, stop), self._form
-        scale = form.factor_scale[start:stop, None]
-        factors = noise.factors @ form.factor.mT if self._shared_factors is None else self._shared_factors
-        logits = scale * factors
-        logits += (form.loc[start:stop] * self._scale)[:, None]
-        logits.addcmul_(form.std[start:stop, None], noise.classes)
-
-        def take(gradient: Tensor) -> None:
-            of_scale, of_std = (gradient * factors).sum(1), (gradient * noise.classes).sum(1)
-            self._gradients.add(gradient.sum(1) * self._scale, of_scale, of_std)
-            self._take_factor(gradient * scale, noise.factors)
-
-        return logits, take
-
-    def _take_factor(self, gradient: Tensor, factors: Tensor) -> None:
-        """Add the gradient of V from that of ``V e_F``, (b, S, K)."""
-        if factors.ndim == 2:
-            self._of_factor = self._of_factor + gradient.sum(0).mT @ factors
-        else:
-            self._of_factor = self._of_factor + gradient.flatten(0, 1).mT @ factors.flatten(0, 1)
-
-    def gradients(self) -> tuple[Tensor, ...]:
-        of_loc, of_scale, of_std = self._gradients.joined()
-        return of_loc, of_scale, self._of_factor, of_std
-
-
-class _FeatureSampler:
-    def __init__(self, form: FeatureLogits, noise: LogitNoise | RowNoise, scale: Tensor) -> None:
-        self._form, self._scale = form, scale
-        self._features = form.features.sampler(noise, scale)
-        self._of_weight, self._of_bias = torch.zeros_like(form.weight), torch.zeros_like(form.bias)
-
-    def draw(self, start: int, stop: int) -> tuple[Tensor, Callable[[Tensor], None]]:
-        features, take_features = self._features.draw(start, stop)
-        weight = self._form.weight
-        logits = features @ weight.mT
-        logits += self._form.bias * self._scale
-
-        def take(gradient: Tensor) -> None:
-            flat = gradient.flatten(0, 1)
-            self._of_weight.addmm_(flat.mT, features.flatten(0, 1))
-            self._of_bias.add_(flat.sum(0) * self._scale)
-            take_features(gradient @ weight)
-
-        return logits, take
-
-    def gradients(self) -> tuple[Tensor, ...]:
-        return (*self._features.gradients(), self._of_weight, self._of_bias)
 
 
 def _inner(tensors: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> Tensor:
