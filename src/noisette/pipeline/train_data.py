@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,13 @@ class Normalise:
         """Give (3, H, W) float32."""
         if picture.dtype != torch.uint8:
             return picture.float()
+        scale, shift = self._scale_and_shift
+        return picture * scale - shift
+
+    @cached_property
+    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
         std = torch.tensor(self.std).view(3, 1, 1)
-        return picture.float() / (255 * std) - torch.tensor(self.mean).view(3, 1, 1) / std
+        return 1 / (255 * std), torch.tensor(self.mean).view(3, 1, 1) / std
 
 
 @dataclass(frozen=True)
