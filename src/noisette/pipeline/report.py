@@ -12,6 +12,7 @@ import numpy as np
 
 from noisette.functional.detection_metrics import per_class_error
 from noisette.pipeline.calibration import cleaning_in, left_out
+from noisette.pipeline.confusions_file import CONFUSIONS, read_confusions
 from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.duplicates import kept_duplicates
 from noisette.pipeline.labelled import LabelledFeatures, load_labelled
@@ -57,8 +58,16 @@ def about_report(workspace: Workspace) -> dict[str, Any]:
     inputs = input_hashes(workspace) | {"detection": artifact_hash(workspace.detection)}
     if workspace.held_out.exists():
         inputs["held_out"] = artifact_hash(workspace.held_out)
+    confusions = _confusions(workspace)
+    if confusions is not None:
+        inputs["confusions"] = artifact_hash(confusions.parent)
     settings = {"title": workspace.settings.project.title} | dataclasses.asdict(workspace.settings.report)
     return about_step("report", settings, inputs)
+
+
+def _confusions(workspace: Workspace) -> Path | None:
+    """The read-outs of a classifier with a heteroscedastic head; of several, those of the first by name."""
+    return next(iter(sorted(workspace.model("").glob(f"*/{CONFUSIONS}"))), None)
 
 
 def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
@@ -70,7 +79,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
     threshold = load_rules(workspace.verifier(chosen)).threshold if cleaning is None else cleaning.threshold
     verified = labelled.verification_labels
     weights = labelled.label_weights(np.ones(verified.size, dtype=np.bool_))
-    held_out = _held_out(workspace)
+    held_out, confusions = _held_out(workspace), _confusions(workspace)
     return ReportData(
         title=workspace.settings.project.title,
         class_names=labelled.class_names,
@@ -95,6 +104,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
         samples=_suspicious(workspace, table, labelled, held_out),
         duplicates=None if labelled.duplicate_group is None else report_duplicates(workspace, labelled),
+        confusions=None if confusions is None else read_confusions(confusions),
         settings=_flat_settings(workspace, detection),
         versions={name: version(name) for name in VERSIONS_SHOWN},
         notes=detection["notes"],

@@ -17,9 +17,11 @@ from filelock import FileLock, Timeout
 from noisette.errors import InvalidInputError, WorkspaceError
 from noisette.features.extraction import usable_device
 from noisette.files import atomic_open, recover_folder
+from noisette.pipeline.confusions_file import CONFUSIONS, confusions_text
 from noisette.pipeline.embed_run import loading_processes
 from noisette.pipeline.provenance import forget, is_current, record
 from noisette.pipeline.train_about import about_train, with_defaults
+from noisette.pipeline.train_confusions import read_out
 from noisette.pipeline.train_network import about_network
 from noisette.pipeline.train_result import METRICS, TrainFacts, confusion_text, metrics_text, read_facts
 from noisette.pipeline.train_sources import TrainingSources, gather, recipe_of
@@ -154,6 +156,9 @@ def _write(
     for split, kinds in found.items():
         for kind, metrics in kinds.items():
             texts[f"confusion-{split}-{kind}.csv"] = confusion_text(metrics, names)
+    confusions = read_out(trained.model, sources.train, names, device=device)
+    if confusions is not None:
+        texts[CONFUSIONS] = confusions_text(confusions)
     recipe = asdict(recipe_of(workspace))
     del recipe["num_workers"]
     network = about_network(sources.network, names, workspace.settings.train.image_size, recipe)
