@@ -1,0 +1,46 @@
+"""A training loop of your own with the weights of a verifier: `plain_loop.py`, three lines changed, one import more.
+
+Command: python examples/your_own_loop.py demo/images demo/scores/evidence.parquet
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+
+import noisette
+
+
+class Pictures(Dataset):
+    """root/class/picture.png, as torchvision.datasets.ImageFolder has them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.classes = root, sorted(folder.name for folder in root.iterdir())
+        self.samples = [(path, self.classes.index(path.parent.name)) for path in sorted(root.rglob("*.png"))]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int):
+        path, label = self.samples[index]
+        image = Image.open(path).convert("L").resize((16, 16))
+        return torch.from_numpy(np.array(image, dtype=np.float32))[None] / 255, label
+
+
+torch.manual_seed(0)
+data = Pictures(Path(sys.argv[1]))
+weighted = noisette.WeightedDataset(data, sys.argv[2])
+model = nn.Sequential(nn.Conv2d(1, 16, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(784, len(data.classes)))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+for epoch in range(3):
+    for images, labels, weights in DataLoader(weighted, batch_size=32, shuffle=True):
+        loss = noisette.weighted_mean(cross_entropy(model(images), labels, reduction="none"), weights)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"epoch {epoch + 1}: loss {loss.item():.3f}")
