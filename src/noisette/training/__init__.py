@@ -4,6 +4,7 @@ from noisette.training.checkpoints import EpochRecord
 from noisette.training.classifier import TrainedClassifier, train_classifier
 from noisette.training.evaluation import ClassifierMetrics, evaluate_classifier, predict
 from noisette.training.model_folder import ModelFolder, read_model_folder, write_model_folder
+from noisette.training.out_of_sample import out_of_sample_probabilities
 from noisette.training.recipe import TrainingRecipe
 from noisette.training.weight_files import read_weights
 from noisette.training.weighted_dataset import WeightedDataset, keys_of
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate_classifier",
     "keys_of",
     "mean_one",
+    "out_of_sample_probabilities",
     "predict",
     "read_model_folder",
     "read_weights",

@@ -60,5 +60,6 @@ def mean_one(weights: ArrayLike) -> Float64Array:
         raise InvalidInputError("`weights` are all 0, so nothing would be learned; soften them (a floor above 0)")
     if not found.size:
         return found
-    shares = found / found.max()  # whose mean cannot vanish, however small the weights are
-    return shares / shares.mean()
+    shares: Float64Array = found / found.max()  # whose mean cannot vanish, however small the weights are
+    scaled: Float64Array = shares / shares.mean()
+    return scaled
