@@ -95,3 +95,13 @@ def test_few_rows_leave_the_given_label_its_say() -> None:
     right, channel = right_classes(log_softmax(logs, axis=1), np.arange(100) % 10)
     assert right[np.arange(100), np.arange(100) % 10].min() > 0.9
     assert np.diag(channel).min() > 0.8
+
+
+def test_classifiers_that_know_nothing_leave_labels_rather_right_than_wrong() -> None:
+    """A row's own class is the rarer among the rows that its classifier saw, so they speak against it, if faintly."""
+    labels = np.arange(60) % 6
+    logs = np.zeros((60, 6))
+    logs[np.arange(60), labels] -= 0.3
+    right, channel = right_classes(logs, labels)
+    assert (right.argmax(axis=1) == labels).all()
+    assert (np.diag(channel) > 0.5).all()

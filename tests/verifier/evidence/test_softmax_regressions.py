@@ -83,3 +83,15 @@ def test_a_duplicate_under_another_label_changes_nothing_about_its_twin() -> Non
 
     assert np.abs(judged(0, None) - judged(2, None)).max() > 0.03
     np.testing.assert_allclose(judged(0, groups), judged(2, groups), atol=2e-3)
+
+
+def test_a_chance_decline_among_the_strongest_penalties_does_not_end_the_path() -> None:
+    """Clouds far apart, few rows: where a class is short in the fold kept out, strong penalties first get worse."""
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        labels = np.arange(60) % 6
+        features = (2 * rng.normal(size=(6, 8))[labels] + rng.normal(size=(60, 8))).astype(np.float32)
+        problem = SoftmaxRegressions(features, rng.integers(0, 5, 60), 6)
+        found.append(problem.find_penalty(np.eye(6, dtype=np.float32)[labels], labels))
+    assert min(found) >= 1e-2

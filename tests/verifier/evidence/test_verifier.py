@@ -162,3 +162,19 @@ def test_a_bank_of_few_rows_has_their_probabilities_alone(problem: Problem, monk
     verifier = EvidenceVerifier().fit(problem.features, problem.given, problem.verified)
     scores = verifier.score_samples(problem.features, problem.given)
     assert auroc(scores, (problem.given == problem.truth).astype(np.int64)) > 0.8
+
+
+@pytest.mark.parametrize("per_class", [10, 20, 40])
+def test_few_rows_and_no_checked_label_still_rank_wrong_labels_last(per_class: int) -> None:
+    areas = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        truth = np.arange(6 * per_class) % 6
+        centres = 2 * rng.normal(size=(6, 8))
+        features = (centres[truth] + rng.normal(size=(truth.size, 8))).astype(np.float32)
+        wrong = rng.random(truth.size) < 0.3
+        given = np.where(wrong, (truth + rng.integers(1, 6, truth.size)) % 6, truth)
+        found = EvidenceVerifier(random_state=0).fit(features, given)
+        areas.append(auroc(found.score_samples(features, given), (~wrong).astype(np.int64)))
+    assert min(areas) > 0.85
+    assert np.mean(areas) > 0.94

@@ -20,6 +20,9 @@ LEAST_GAIN = 5e-4
 """Log-likelihood a row that a round must gain on labels it has not seen."""
 MIN_ROWS = 50
 """Rows a class, on average, below which no round is taken: classes of a few rows run into each other."""
+RIGHT_ROWS = 5.0
+"""Rows a class that count as rightly labelled beforehand. Without them, where classifiers know nothing, labels would be
+taken for wrong: a row's own class is the rarer among the rows that its classifier saw."""
 PATIENCE = 2
 """Rounds in a row without that gain after which it is over."""
 
@@ -114,7 +117,7 @@ def right_classes(logs: Float64Array, labels: IntArray, rounds: int = 5) -> tupl
     right: Float64Array = softmax(logs, axis=1)
     channel = np.eye(num_classes)
     for _ in range(rounds):
-        counts = right.T @ given + 1.0 / num_classes
+        counts = right.T @ given + 1.0 / num_classes + RIGHT_ROWS * np.eye(num_classes)
         channel = counts / counts.sum(axis=1, keepdims=True)
         right = softmax(logs + np.log(channel[:, labels]).T, axis=1)
     return right, channel

@@ -19,6 +19,9 @@ BLOCK_NUMBERS = 1 << 19  # logits at a time: 2 MB, which caches hold
 PATH = 10.0 ** np.arange(-5.0, 2.5, 0.5)
 """Inverse penalties to try, strong penalties first."""
 PATH_STEPS = 15
+KNOWN_MORE = 0.01
+"""Log-likelihood a row above that of a guess, from which on a decline ends the path: with penalties so strong that
+little but the classes' shares is fitted, it goes up and down by chance."""
 
 
 def learning_rows(folds: IntArray, duplicate_groups: IntArray | None = None) -> BoolArray:
@@ -91,12 +94,14 @@ class SoftmaxRegressions:
         unseen, learns = np.flatnonzero(self.folds == fold), self.learns[:, [fold]]
         if not learns.any():
             return 1e-3
+        shares = targets[learns[:, 0]].sum(axis=0, dtype=np.float64) + 1.0
+        guess = max(float(np.log(shares / shares.sum())[given_labels[unseen]].mean()), -np.log(self.num_classes))
         solution, fits = np.zeros((self.width, self.num_classes)), [-np.inf]
         for inverse_penalty in PATH:
             solution = self._solve(targets, learns, inverse_penalty, PATH_STEPS, solution)
             logs = log_softmax(self.inputs[unseen] @ solution, axis=1)
             fits.append(float(logs[np.arange(unseen.size), given_labels[unseen]].mean()))
-            if fits[-1] < fits[-2]:
+            if fits[-1] < fits[-2] and max(fits) > guess + KNOWN_MORE:
                 break
         return float(PATH[int(np.argmax(fits[1:]))])
 
