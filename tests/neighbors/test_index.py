@@ -116,6 +116,13 @@ def test_a_query_of_a_search_by_cells_does_not_depend_on_its_batch() -> None:
         assert (found.rows == whole.rows[part]).mean() > 0.999
 
 
+def test_no_queries_of_a_search_by_cells_give_no_neighbours() -> None:
+    table = ArrayTable(clustered_rows(8000, 24))
+    index = build_index(table, exact_rows=4000)
+    assert index.cells is not None
+    assert index.search(np.empty((0, 24), dtype=np.float32), 3).rows.shape == (0, 3)
+
+
 @pytest.mark.parametrize("exact_rows", [100, 10_000])
 def test_the_same_seed_gives_the_same_bytes_and_arrays_bring_an_index_back(exact_rows: int) -> None:
     features = clustered_rows(8000, 40)

@@ -104,6 +104,8 @@ class NeighborIndex:
         if self.cells is None:
             yield np.arange(len(queries)), nearest_rows(self.bank, [(0, self.size)], queries, k, exclude)
             return
+        if len(queries) == 0:
+            return
         cells = self.cells.cells_of(queries)
         order = np.argsort(cells, kind="stable")
         present, starts = np.unique(cells[order], return_index=True)
