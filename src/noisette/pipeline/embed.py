@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from noisette.errors import WorkspaceError
 from noisette.features import Extractor, weight_hash
 from noisette.features.user_models import is_user_model
 from noisette.pipeline.backbone import about_embed, features_state, workspace_backbone
 from noisette.pipeline.embed_run import EmbedRun
+from noisette.pipeline.exclusive import alone
 from noisette.pipeline.picture_notes import count_notes
 from noisette.pipeline.provenance import record
 from noisette.pipeline.workspace import Workspace, keep_settings
@@ -81,7 +78,7 @@ def embed(
             return _found(workspace)
     precision: Any = workspace.settings.embed.precision  # checked when it was read
     extractor = Extractor(backbone or workspace_backbone(workspace), device=device, precision=precision)
-    with _alone(workspace.features):
+    with alone(workspace.features, "noisette embed"):
         run = EmbedRun(workspace, extractor, about, progress, num_workers)
         run.clear(fresh=fresh)
         keep_settings(workspace)  # now that they have been seen to work
@@ -94,27 +91,6 @@ def embed(
 def _loads_weights_itself(workspace: Workspace) -> bool:
     """Tell whether the backbone is a function of the user's, which may load anything."""
     return is_user_model(workspace.settings.embed.backbone)
-
-
-@contextmanager
-def _alone(features: Path) -> Iterator[None]:
-    """Keep a second run out while one writes the table.
-
-    Raises:
-        WorkspaceError: there is another run.
-    """
-    path = features.with_name(f"{features.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise WorkspaceError(f"another `noisette embed` is at work on {features}; wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
-        path.unlink(missing_ok=True)
 
 
 def _found(workspace: Workspace) -> EmbedResult:

@@ -6,19 +6,16 @@ import dataclasses
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from noisette.errors import InvalidInputError, WorkspaceError
 from noisette.features.extraction import usable_device
 from noisette.files import atomic_open, recover_folder
 from noisette.pipeline.confusions_file import CONFUSIONS, confusions_text
 from noisette.pipeline.embed_run import loading_processes
+from noisette.pipeline.exclusive import alone
 from noisette.pipeline.provenance import forget, is_current, record
 from noisette.pipeline.train_about import about_train, with_defaults
 from noisette.pipeline.train_confusions import read_out
@@ -102,7 +99,7 @@ def train(
     if not fresh and is_current(path, about):
         return TrainResult(path, read_facts(path), True)
     folder = path.with_name(f"{name}.training")
-    with _alone(folder):
+    with alone(folder, "noisette train"):
         where = usable_device(device)
         _begin(folder, about | {"device": where.type}, fresh=fresh)
         workers = loading_processes(num_workers, count_samples(workspace.samples), options.batch_size)
@@ -223,24 +220,3 @@ def _begin(folder: Path, identity: dict[str, Any], *, fresh: bool) -> None:
             f"{folder} is a training that was begun with another {', '.join(changed)}; go on with those, or begin "
             "again: `noisette train --fresh`"
         )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep a second run out while one trains.
-
-    Raises:
-        WorkspaceError: there is another run.
-    """
-    path = folder.with_name(f"{folder.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise WorkspaceError(f"another `noisette train` is at work on {folder}; wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
-        path.unlink(missing_ok=True)
