@@ -66,7 +66,8 @@ def train_classifier(
         recipe: how; None = the defaults of `TrainingRecipe`.
         validation: (x, y) with labels that can be trusted, looked at after every epoch; nothing is chosen by it.
         folder: for a checkpoint after every epoch and every `checkpoint_steps`; a training that is called again with
-            the same arguments goes on from it. On a CPU the result is then, bit for bit, that of an undisturbed one.
+            the same arguments goes on from it. On a CPU with as many threads as before (`torch.get_num_threads`) the
+            result is then, bit for bit, that of an undisturbed one.
             Another recipe, seed, model, number of samples, labels or weights are noticed, other pictures are not.
         checkpoint_steps: steps between checkpoints.
         device: where to train.
