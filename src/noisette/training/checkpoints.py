@@ -28,12 +28,14 @@ class EpochRecord:
         loss: mean weighted loss of its steps.
         learning_rate: at its end.
         metrics: of the validation set; empty without one.
+        terms: of the training, beside its loss: what the loss is made of; empty where it is one thing.
     """
 
     epoch: int
     loss: float
     learning_rate: float
     metrics: dict[str, float] = field(default_factory=dict)
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
