@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from noisette.errors import InvalidInputError, WorkspaceError
+from noisette.errors import InvalidInputError, NotVerifiedError, WorkspaceError
 from noisette.pipeline.detect import detect
 from noisette.pipeline.score_tables import ScoreTable, read_scores
 from noisette.pipeline.train_labels import TrainingLabels, evaluation_labels, training_labels
 from noisette.pipeline.workspace import Workspace, with_settings
 from noisette.store import read_samples, write_samples
 from noisette.types import BoolArray, Review, SampleTable
+from tests.pipeline.conftest import forget_decisions
 from tests.pipeline.train_data import scored, scored_root
 
 __all__ = ["scored", "scored_root"]
@@ -98,6 +99,37 @@ def test_decisions_come_first_also_younger_ones(scored: Workspace) -> None:
     dropped = chosen(scored, "drop")
     assert not np.isin([labels["train", key] for key in (wrong, hopeless)], dropped.rows).any()
     assert chosen(scored, "none").num_changed == 0
+
+
+def test_only_labels_that_people_know_are_learned_from(scored: Workspace) -> None:
+    samples = read_samples(scored.samples)
+    places = samples.positions()
+    unchecked = [key for number, key in enumerate(samples.keys[:60]) if number % 2]
+    corrected, wrong, hopeless, unsure = unchecked[:4]
+    other = (int(samples.given_labels[places["train", corrected]]) + 1) % 3
+    verdicts = {corrected: (0, other), wrong: (0, -1), hopeless: (0, -2), unsure: (-1, -1)}
+    tested = next(key for key, split in zip(samples.keys, samples.splits, strict=True) if split == "test")
+    decide(scored, {("train", key): verdict for key, verdict in verdicts.items()} | {("test", tested): (1, -1)})
+    with scored.reviews() as reviews:
+        correct = [identity for identity, one in reviews.latest().items() if one.verification_label == 1]
+    expected = sorted(places[one] for one in [*correct, ("train", corrected)] if one[0] == "train")
+    found = chosen(scored, "verified")
+    assert 5 < len(expected) < 40
+    assert found.rows.tolist() == expected
+    assert set(found.weights.tolist()) == {1.0}
+    assert found.labels[found.rows == places["train", corrected]].tolist() == [other]
+    assert (found.num_changed, found.num_left_out, found.notes) == (1, 60 - len(expected), ())
+
+
+def test_without_such_a_label_the_remedy_is_named(scored: Workspace) -> None:
+    forget_decisions(scored)
+    with pytest.raises(NotVerifiedError, match=r"verified needs samples .*; check some with `noisette review`"):
+        chosen(scored, "verified")
+    first = read_samples(scored.samples).keys[0]
+    decide(scored, {("train", first): (1, -1)})
+    found = chosen(scored, "verified")
+    assert found.rows.size == 1
+    assert found.notes == ("2 classes have no such sample: what the classifier knew of them may be lost",)
 
 
 def test_verified_labels_of_evaluation_splits_are_a_kind_of_their_own(scored: Workspace) -> None:

@@ -71,8 +71,9 @@ def _content(path: Path) -> str:
 
 
 def model_folder(workspace: Workspace, name: str) -> Path | None:
-    """Find a trained classifier: a folder by its path, or by its name among the workspace's models."""
+    """Find a trained classifier: by its name among the workspace's models, or a folder by its path."""
     if not name:
         return None
-    found = (path for path in (Path(name), workspace.model(name)) if (path / "model.json").is_file())
+    # Its own models first: what is meant by a name may not depend on where a command is called.
+    found = (path for path in (workspace.model(name), Path(name)) if (path / "model.json").is_file())
     return next(found, None)

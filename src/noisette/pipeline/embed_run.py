@@ -110,7 +110,7 @@ class EmbedRun:
             "samples": file_hash(self.workspace.samples),
             "unusual": self.workspace.settings.images.unusual,
             "batch_size": str(self.batch_size),
-            "made_by": hashlib.blake2b(json.dumps(self.about, sort_keys=True).encode(), digest_size=16).hexdigest(),
+            "made_by": _digest(self.about),
         }
 
     def _too_many(self, error: TooManyBadRowsError) -> TooManyBadRowsError:
@@ -156,6 +156,16 @@ class EmbedRun:
     def _count(self, size: int, notes: list[KeptNote]) -> None:
         self.bad.read(size)
         count_notes(self.bad, self.workspace.image_root, notes)
+
+
+def is_begun_otherwise(workspace: Workspace, about: dict[str, Any]) -> bool:
+    """Tell whether there is a part of a table that would not be begun like this; `about`: from `about_embed`."""
+    began = unfinished_metadata(workspace.features)
+    return began is not None and began.get("made_by") != _digest(about)
+
+
+def _digest(about: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _storable(block: FeatureBlock, dtype: StoredType) -> FeatureBlock:

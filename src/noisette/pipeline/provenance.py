@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -63,12 +64,19 @@ def artifact_hash(path: Path) -> str:
     return folder_hash(path) if path.is_dir() else file_hash(path)
 
 
-def decisions_hash(workspace: Workspace) -> str:
-    """Hash the decision in force for each sample, and how it was drawn; who decided, and when, changes no result."""
+def decisions_hash(workspace: Workspace, splits: Collection[str] | None = None) -> str:
+    """Hash the decision in force for each sample, and how it was drawn; who decided, and when, changes no result.
+
+    Args:
+        workspace: the workspace.
+        splits: whose samples count; None = all.
+    """
     digest = hashlib.blake2b(digest_size=16)
     with workspace.reviews() as reviews:
         latest, draws = reviews.latest(), reviews.draws()
     for identity, review in sorted(latest.items()):
+        if splits is not None and identity[0] not in splits:
+            continue
         verdict = (*identity, review.given_label, review.verification_label, review.correct_label)
         draw = draws.get((*identity, review.given_label))
         how = () if draw is None else (draw.inclusion_probability, draw.queue in RANDOM_QUEUES)

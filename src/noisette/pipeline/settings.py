@@ -23,7 +23,7 @@ _CHOICES = {
     "embed.dtype": ("float16", "float32"),
     "embed.precision": ("auto", "float32", "float16", "bfloat16"),
     "detect.weights": ("soft", "hard"),
-    "train.weights": ("soft", "hard", "none", "drop", "corrected", "corrected-soft"),
+    "train.weights": ("soft", "hard", "none", "drop", "corrected", "corrected-soft", "verified"),
     "train.head": ("plain", "heteroscedastic", "diagonal", "parameter-efficient", "xl"),
     "train.augment": ("auto", "shift", "crop", "none"),
     "train.optimizer": ("sgd", "adamw"),
@@ -44,6 +44,9 @@ _RANGES = {
     "train.num_factors": (1, math.inf),
     "train.temperature": (0, math.inf),
     "train.image_size": (0, math.inf),
+    "rounds.epochs": (1, math.inf),
+    "rounds.learning_rate_factor": (0, math.inf),
+    "rounds.verified_epochs": (1, math.inf),
     "report.num_suspicious": (0, math.inf),
 }
 
@@ -169,6 +172,20 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoundsSettings:
+    """How the rounds of the joint loop fine-tune; the rest is as in `train`, its schedule squeezed into the epochs.
+
+    The learning rate is that of `train` times `learning_rate_factor`. `verified_last` adds a last step of
+    `verified_epochs` on nothing but samples whose label people have confirmed or named.
+    """
+
+    epochs: int = 10
+    learning_rate_factor: float = 0.1
+    verified_last: bool = False
+    verified_epochs: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportSettings:
     """How many of the most suspicious samples the report shows."""
 
@@ -187,6 +204,7 @@ class Settings:
     references: ReferenceSettings = field(default_factory=ReferenceSettings)
     detect: DetectSettings = field(default_factory=DetectSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    rounds: RoundsSettings = field(default_factory=RoundsSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
     def with_options(self, **sections: dict[str, Any]) -> Settings:

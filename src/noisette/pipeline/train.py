@@ -199,6 +199,21 @@ def _facts(
     )
 
 
+def is_begun_otherwise(workspace: Workspace, name: str) -> bool:
+    """Tell whether a training of that name is under way that the settings and inputs of today would not have begun.
+
+    Which device it began on does not matter here: `train` itself does not go on with it on another.
+    """
+    begun = workspace.model(f"{name}.training") / _BEGUN
+    if not begun.exists():
+        return False
+    options = with_defaults(workspace)
+    workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
+    now = json.loads(json.dumps(about_train(workspace, options)))
+    before = json.loads(begun.read_text(encoding="utf-8"))
+    return any(before.get(part) != value for part, value in now.items())
+
+
 def _begin(folder: Path, identity: dict[str, Any], *, fresh: bool) -> None:
     """Make the folder of a training under way, or take up the one that is there.
 

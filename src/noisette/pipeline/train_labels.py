@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisette.errors import InvalidInputError
+from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.exporting.plan import join_scores, stale_inputs
 from noisette.pipeline.labelled import EVALUATION_SPLITS
@@ -18,6 +18,8 @@ from noisette.scores.decisions import labels_in_force
 from noisette.store import file_hash, read_about
 from noisette.types import CORRECT, MISLABELLED, UNVERIFIED, BoolArray, Float64Array, IntArray, SampleTable
 
+WITHOUT_SCORES = ("none", "verified")
+"""Kinds of weights that need no verifier."""
 _CURATED = ("drop", "corrected", "corrected-soft")
 
 
@@ -62,7 +64,7 @@ class EvaluationLabels:
 def verifier_of(workspace: Workspace) -> str:
     """Give the verifier whose scores are used; "" where none are."""
     options = workspace.settings.train
-    if options.weights == "none":
+    if options.weights in WITHOUT_SCORES:
         return ""
     return options.verifier or str(detection_of(workspace)["chosen"])
 
@@ -71,6 +73,7 @@ def training_labels(workspace: Workspace, samples: SampleTable) -> TrainingLabel
     """Choose labels and weights by `train.weights`.
 
     - none: given labels, weight 1; nothing else is looked at
+    - verified: only samples that people found correct, and those they named the class of, under that; weight 1
     - soft: the score table's weights; hard: 1 for labels that are not flagged, 0 for others
     - drop: without flagged samples; corrected: these take the suggestion where it is likely enough; weight 1
     - corrected-soft: the same with the weights that `export` writes
@@ -80,11 +83,14 @@ def training_labels(workspace: Workspace, samples: SampleTable) -> TrainingLabel
     Raises:
         WorkspaceError: `detect` has not been run, or its scores are of other labels.
         InvalidInputError: no sample is left, or soft weights were not what `detect` made.
+        NotVerifiedError: "verified", and nobody has found a label correct or named the right one.
     """
     kind = workspace.settings.train.weights
     all_rows = np.flatnonzero(~is_evaluation(samples))
     if kind == "none":
         found = TrainingLabels(all_rows, samples.given_labels[all_rows], np.ones(all_rows.size), 0, 0, ())
+    elif kind == "verified":
+        found = _verified(workspace, samples, all_rows)
     else:
         found = _by_scores(workspace, samples, kind, all_rows.size)
     if found.rows.size == 0:
@@ -115,6 +121,23 @@ def is_evaluation(samples: SampleTable) -> BoolArray:
     """Give the (N,) mask of samples that are never learned from."""
     mask: BoolArray = np.isin(np.array(samples.splits, dtype=object), EVALUATION_SPLITS)
     return mask
+
+
+def _verified(workspace: Workspace, samples: SampleTable, rows: IntArray) -> TrainingLabels:
+    given = samples.given_labels[rows]
+    with workspace.reviews() as reviews:
+        decided = reviews.resolve([samples.splits[row] for row in rows], [samples.keys[row] for row in rows], given)
+    labels = labels_in_force(given, decided.verification_labels, decided.correct_labels)
+    kept = np.flatnonzero((decided.verification_labels != UNVERIFIED) & (labels >= 0))
+    if kept.size == 0:
+        raise NotVerifiedError(
+            "`weights` verified needs samples of training splits that people found correct or named the class of, and "
+            "there are none; check some with `noisette review` or `noisette labels import`, or take --weights soft"
+        )
+    missing = len(workspace.class_names()) - np.unique(labels[kept]).size
+    notes = (f"{missing} classes have no such sample: what the classifier knew of them may be lost",) if missing else ()
+    num_changed = int((labels[kept] != given[kept]).sum())
+    return TrainingLabels(rows[kept], labels[kept], np.ones(kept.size), num_changed, rows.size - kept.size, notes)
 
 
 def _by_scores(workspace: Workspace, samples: SampleTable, kind: str, num_training: int) -> TrainingLabels:
