@@ -2,14 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from noisette.errors import DataFileError
+from noisette.errors import DataFileError, NoisetteError
 from noisette.training.checkpoints import CHECKPOINT, Position
+
+
+def join_processes(device: str = "auto") -> str:
+    """Join the processes that ``torchrun`` has started, if it has; give the device of this one.
+
+    Processes on CPUs talk by gloo, those on GPUs by nccl, each on the GPU of its number on the machine.
+
+    Args:
+        device: "auto" = a GPU where there is one.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return device
+    if torch.device(device).type != "cuda":
+        torch.distributed.init_process_group("gloo")
+        return device
+    number = int(os.environ["LOCAL_RANK"])
+    torch.cuda.set_device(number)
+    torch.distributed.init_process_group("nccl")
+    return f"cuda:{number}"
+
+
+class FirstProcessFailedError(NoisetteError):
+    """Raised in all other processes where the first one failed, which says why."""
+
+
+@contextmanager
+def first_goes_first() -> Iterator[bool]:
+    """Let the first process through a block while the others wait, however long it takes; then let them through.
+
+    Yields:
+        True in the first process, False in the others.
+
+    Raises:
+        FirstProcessFailedError: in the others, where an error left the block in the first one.
+    """
+    rank, size = this_process()
+    if size == 1:
+        yield True
+        return
+    # Of its own, since others give up after minutes; on CPUs, since those who wait should not keep a GPU busy.
+    group = torch.distributed.new_group(backend="gloo", timeout=timedelta(days=30))
+    told: list[Any] = ["an error that has no words"]
+    if rank:
+        torch.distributed.broadcast_object_list(told, 0, group)
+        if told[0] is not None:
+            raise FirstProcessFailedError(f"the first process failed: {told[0]}")
+        yield False
+        return
+    try:
+        yield True
+        told = [None]
+    except BaseException as error:
+        told = [str(error) or type(error).__name__]
+        raise
+    finally:
+        torch.distributed.broadcast_object_list(told, 0, group)
+
+
+def leave_processes() -> None:
+    """End this process when all others have come as far; do nothing in one that is alone.
+
+    It ends at once: to take a gloo group down is to join its threads with the interpreter's lock in hand, which one of
+    them may be waiting for.
+    """
+    if this_process()[1] == 1:
+        return
+    torch.distributed.barrier()
+    end_at_once(0)
+
+
+def end_at_once(code: int) -> None:
+    """End this process with an exit code, leaving only what has been printed."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def this_process() -> tuple[int, int]:
