@@ -12,8 +12,8 @@ Ours:      CleanNet's negative weight stays 5 (the published run had 2.5); the n
            first training; weight decay of matrices only; random crops of 8 to 100 % of the area
 
 The paper's last step, tuning on 50,000 clean pictures (79.90 %), is not part of it; with the 24,637 that have a noisy
-label, too, it is `noisette train -w work --weights verified --backbone round2 --name clean`. The recipe was never run in
-full: what it reaches is not known. `--smoke` runs the same code on a few made-up pictures.
+label, too, it is `noisette train -w work --weights verified --backbone round2 --name clean`. The recipe was never run
+in full: what it reaches is not known. `--smoke` runs the same code on a few made-up pictures.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,56 @@ def test_processes_that_would_start_at_different_steps_say_so(monkeypatch: pytes
         processes.check_same_start(Position(1, 4), Path("run"))
 
 
+@pytest.fixture
+def as_one_of_two(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, object], list[object]]:
+    """Makes this process number `rank` of two, which hears `heard` from the first one; gives what is told to others."""
+
+    def become(rank: int, heard: object = None) -> list[object]:
+        told: list[object] = []
+
+        def broadcast(values: list[object], source: int, group: object) -> None:
+            assert (source, group) == (0, "group")
+            told.append(values[0]) if rank == 0 else values.__setitem__(0, heard)
+
+        monkeypatch.setattr(processes, "this_process", lambda: (rank, 2))
+        monkeypatch.setattr(torch.distributed, "new_group", lambda **_: "group")
+        monkeypatch.setattr(torch.distributed, "broadcast_object_list", broadcast)
+        return told
+
+    return become
+
+
+def test_the_first_process_lets_the_others_through_when_it_is_done(
+    as_one_of_two: Callable[[int, object], list[object]],
+) -> None:
+    told = as_one_of_two(0, None)
+    with processes.first_goes_first() as is_first:
+        assert (is_first, told) == (True, [])
+    assert told == [None]
+    as_one_of_two(1, None)
+    with processes.first_goes_first() as is_first:
+        assert not is_first
+
+
+def test_the_others_hear_why_the_first_process_failed(as_one_of_two: Callable[[int, object], list[object]]) -> None:
+    told = as_one_of_two(0, None)
+    with pytest.raises(ValueError, match="no scores"), processes.first_goes_first():
+        raise ValueError("no scores")
+    assert told == ["no scores"]
+    as_one_of_two(1, "no scores")
+    with (
+        pytest.raises(processes.FirstProcessFailedError, match="the first process failed: no scores"),
+        processes.first_goes_first(),
+    ):
+        pytest.fail("must not go on")
+
+
 def test_one_process_has_nothing_to_agree_on() -> None:
     assert processes.this_process() == (0, 1)
     assert processes.mean_over_processes(torch.tensor(2.5, dtype=torch.float64)) == 2.5
     processes.share_buffers([torch.nn.BatchNorm2d(2)])
     processes.check_same_start(Position(), Path("run"))
+    processes.leave_processes()
+    assert processes.join_processes("cpu") == "cpu"
+    with processes.first_goes_first() as is_first:
+        assert is_first

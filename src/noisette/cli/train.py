@@ -10,6 +10,7 @@ import typer
 from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, table, warn
 from noisette.cli.embed import DeviceOption, WorkersOption, with_whole_path
 from noisette.cli.init import share
+from noisette.cli.processes import in_every_process
 
 if TYPE_CHECKING:
     from noisette.pipeline.train import TrainResult
@@ -20,6 +21,7 @@ _SHARES = _COLUMNS[:3]
 _SHOWN = 10
 
 
+@in_every_process
 @command
 def train(
     workspace: WorkspaceOption = None,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from noisette.training import (
     train_classifier,
     write_model_folder,
 )
+from noisette.training.processes import first_goes_first, this_process
 from noisette.types import BadRow, Progress, silent
 
 NAME = "classifier"
@@ -74,6 +77,9 @@ def train(
     Pictures are decoded as `embed` does; those that cannot be used are counted and left out. A workspace that was made
     from features gets a last layer on these. The splits "validation" and "test" are measured on, never learned from.
 
+    With `torch.distributed` initialised, every process calls this and trains on its share; the first one alone looks at
+    pictures, writes and reports progress.
+
     Args:
         workspace: the workspace.
         progress: called during long work; it may raise to stop it.
@@ -91,23 +97,36 @@ def train(
     """
     if not _NAME.fullmatch(name) or name.endswith((".training", ".partial", ".old")):
         raise InvalidInputError(f"`name` must be letters, digits, -, _ and . only, got {name!r}")
-    options = with_defaults(workspace)
-    workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
-    recipe_of(workspace)  # says what is wrong before anything is done
-    about, path = about_train(workspace, options), workspace.model(name)
-    recover_folder(path)
-    if not fresh and is_current(path, about):
-        return TrainResult(path, read_facts(path), True)
-    folder = path.with_name(f"{name}.training")
-    with alone(folder, "noisette train"):
-        where = usable_device(device)
-        _begin(folder, about | {"device": where.type}, fresh=fresh)
-        workers = loading_processes(num_workers, count_samples(workspace.samples), options.batch_size)
-        sources = gather(workspace, name, folder, workers, progress)
+    with ExitStack() as held:
+        with first_goes_first() as is_first:  # the others read what the first one has written
+            options = with_defaults(workspace)
+            workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
+            recipe_of(workspace)  # says what is wrong before anything is done
+            about, path = about_train(workspace, options), workspace.model(name)
+            if is_first:
+                recover_folder(path)
+            if not fresh and is_current(path, about):
+                return TrainResult(path, read_facts(path), True)
+            folder, where = path.with_name(f"{name}.training"), usable_device(device)
+            if is_first:
+                held.enter_context(alone(folder, "noisette train"))
+                identity = about | {"device": where.type, "number of processes": this_process()[1]}
+                _begin(folder, identity, fresh=fresh)
+            workers = _loaders(num_workers, count_samples(workspace.samples), options.batch_size)
+            sources = gather(workspace, name, folder, workers, progress if is_first else silent)
         trained = _train(workspace, sources, folder, str(where), checkpoint_steps, progress)
-        facts = _write(workspace, path, about, sources, trained, str(where))
-        shutil.rmtree(folder)
-    return TrainResult(path, facts, False, tuple(sources.bad.rows))
+        with first_goes_first() as is_first:
+            if is_first:
+                _write(workspace, path, about, sources, trained, str(where))
+                shutil.rmtree(folder)
+    return TrainResult(path, read_facts(path), False, tuple(sources.bad.rows))
+
+
+def _loaders(asked: int | None, num_samples: int, batch_size: int) -> int:
+    """Give the number of processes that load pictures; those that train on one machine share its cores."""
+    most = loading_processes(asked, num_samples, batch_size)
+    beside = 1 if this_process()[1] == 1 else int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return most if asked is not None else -(-most // beside)
 
 
 def _train(
@@ -230,7 +249,8 @@ def _begin(folder: Path, identity: dict[str, Any], *, fresh: bool) -> None:
     if before != now:
         pairs = ((part, before.get(part, {}), now[part]) for part in ("settings", "inputs"))
         changed = [name for _, old, new in pairs for name in sorted(old | new) if old.get(name) != new.get(name)]
-        changed += [name for name in ("version", "device") if before.get(name) != now[name]]
+        others = ("version", "device", "number of processes")
+        changed += [name for name in others if before.get(name) != now[name]]
         raise WorkspaceError(
             f"{folder} is a training that was begun with another {', '.join(changed)}; go on with those, or begin "
             "again: `noisette train --fresh`"

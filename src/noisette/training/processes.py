@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from noisette.errors import DataFileError, NoisetteError
+from noisette.features.extraction import usable_device
 from noisette.training.checkpoints import CHECKPOINT, Position
 
 
@@ -24,18 +25,25 @@ def join_processes(device: str = "auto") -> str:
 
     Args:
         device: "auto" = a GPU where there is one.
+
+    Raises:
+        InvalidInputError: torch cannot use the device, or there are fewer GPUs than processes.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return device
-    if torch.device(device).type != "cuda":
+    found = usable_device(device)
+    if num_started() == 1:
+        return str(found)
+    if found.type != "cuda":
         torch.distributed.init_process_group("gloo")
-        return device
-    number = int(os.environ["LOCAL_RANK"])
-    torch.cuda.set_device(number)
+        return str(found)
+    found = usable_device(f"cuda:{os.environ['LOCAL_RANK']}")
+    torch.cuda.set_device(found)
     torch.distributed.init_process_group("nccl")
-    return f"cuda:{number}"
+    return str(found)
+
+
+def num_started() -> int:
+    """Give the number of processes that ``torchrun`` has started; 1 where it was not used."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 class FirstProcessFailedError(NoisetteError):
