@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from noisette.features import load_backbone as load_backbone
     from noisette.references import find_references as find_references
     from noisette.training import TrainingRecipe as TrainingRecipe
+    from noisette.training import VerifierLoss as VerifierLoss
     from noisette.training import WeightedDataset as WeightedDataset
     from noisette.training import train_classifier as train_classifier
+    from noisette.training import train_end_to_end as train_end_to_end
     from noisette.training import weighted_mean as weighted_mean
     from noisette.verifier import (
         AverageVerifier as AverageVerifier,
@@ -85,8 +87,10 @@ _HOME_OF = {
     "load_backbone": "noisette.features",
     "load_verifier": "noisette.verifier",
     "TrainingRecipe": "noisette.training",
+    "VerifierLoss": "noisette.training",
     "WeightedDataset": "noisette.training",
     "train_classifier": "noisette.training",
+    "train_end_to_end": "noisette.training",
     "weighted_mean": "noisette.training",
 }
 

@@ -46,15 +46,18 @@ class PenultimateFeatures(nn.Module):
             InvalidInputError: the named module was not called.
             ShapeError: the features are not one row a picture.
         """
-        features = self._from_timm(images) if self._is_timm() else self._from_any(images)
-        if features.ndim < 2 or features.shape[0] != images.shape[0]:
-            raise ShapeError(
-                f"the features must be one row a picture, got shape {tuple(features.shape)} for {images.shape[0]} "
-                "pictures; name another `layer`"
-            )
-        if features.ndim == 4:
-            return features.mean(dim=(2, 3))
-        return features.mean(dim=1) if features.ndim == 3 else features.flatten(1)
+        features = self._from_timm(images) if self._is_timm() else self._watched(images, self._hooked)[0]
+        return _rows(features, images)
+
+    def with_output(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Give (B, D) features and the output of the model, of one pass; gradients flow through both.
+
+        Raises:
+            InvalidInputError: the named module was not called.
+            ShapeError: the features are not one row a picture.
+        """
+        features, output = self._watched(images, self._timm_heads() if self._is_timm() else self._hooked)
+        return _rows(features, images), output
 
     def _is_timm(self) -> bool:
         head = getattr(self.model, "forward_head", None)
@@ -67,21 +70,27 @@ class PenultimateFeatures(nn.Module):
         features: Tensor = model.forward_head(model.forward_features(images), pre_logits=True)
         return features
 
-    def _from_any(self, images: Tensor) -> Tensor:
+    def _timm_heads(self) -> list[nn.Module]:
+        model: Any = self.model
+        heads = model.get_classifier()
+        return list(heads) if isinstance(heads, tuple) else [heads]  # a distilled model has two
+
+    def _watched(self, images: Tensor, modules: list[nn.Module]) -> tuple[Tensor, Any]:
+        """Give what went into that of the modules which was called last, and the output; without any, that twice."""
         self._seen = None
-        handles = [module.register_forward_pre_hook(self._see) for module in self._hooked]
+        handles = [module.register_forward_pre_hook(self._see) for module in modules]
         try:
             output = self.model(images)
         finally:
             for handle in handles:
                 handle.remove()
         seen, self._seen = self._seen, None
-        if not self._hooked:
+        if not modules:
             seen = output
         if not isinstance(seen, Tensor):
             what = "was not called" if seen is None else f"gave {type(seen).__name__}, not a tensor"
             raise InvalidInputError(f"`layer` {self._layer or OUTPUT!r} {what}; name another")
-        return seen
+        return seen, output
 
     def _see(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if inputs and isinstance(inputs[0], Tensor):
@@ -97,3 +106,14 @@ class PenultimateFeatures(nn.Module):
             names = [name for name, _ in self.model.named_children()]
             raise InvalidInputError(f"`layer` {self._layer!r} is no module of the model; it has {', '.join(names)}")
         return [found]
+
+
+def _rows(features: Tensor, images: Tensor) -> Tensor:
+    if features.ndim < 2 or features.shape[0] != images.shape[0]:
+        raise ShapeError(
+            f"the features must be one row a picture, got shape {tuple(features.shape)} for {images.shape[0]} "
+            "pictures; name another `layer`"
+        )
+    if features.ndim == 4:
+        return features.mean(dim=(2, 3))
+    return features.mean(dim=1) if features.ndim == 3 else features.flatten(1)

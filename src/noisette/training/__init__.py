@@ -2,6 +2,8 @@
 
 from noisette.training.checkpoints import EpochRecord
 from noisette.training.classifier import TrainedClassifier, train_classifier
+from noisette.training.end_to_end import EndToEndResult, train_end_to_end
+from noisette.training.end_to_end_loss import VerifierLoss
 from noisette.training.evaluation import ClassifierMetrics, evaluate_classifier, predict
 from noisette.training.model_folder import ModelFolder, read_model_folder, write_model_folder
 from noisette.training.out_of_sample import out_of_sample_probabilities
@@ -12,10 +14,12 @@ from noisette.training.weighted_loss import mean_one, weighted_mean
 
 __all__ = [
     "ClassifierMetrics",
+    "EndToEndResult",
     "EpochRecord",
     "ModelFolder",
     "TrainedClassifier",
     "TrainingRecipe",
+    "VerifierLoss",
     "WeightedDataset",
     "evaluate_classifier",
     "keys_of",
@@ -25,6 +29,7 @@ __all__ = [
     "read_model_folder",
     "read_weights",
     "train_classifier",
+    "train_end_to_end",
     "weighted_mean",
     "write_model_folder",
 ]

@@ -47,6 +47,9 @@ class TrainingBatches:
             together, one of one process with batches `world_size` times as large.
         world_size: number of processes.
         pin_memory: for a GPU.
+        extra: indices of the data set, which may lie beyond its length, of which each batch of each process gets
+            `extra_size` at its end, drawn anew for each step.
+        extra_size: how many.
 
     An epoch holds its order in memory, 4 bytes a sample.
 
@@ -65,10 +68,13 @@ class TrainingBatches:
         rank: int = 0,
         world_size: int = 1,
         pin_memory: bool = False,
+        extra: IntArray | None = None,
+        extra_size: int = 0,
     ) -> None:
         self.size = map_style_size(dataset, "train")
         self.recipe, self.seed, self.rank, self.world_size = recipe, seed, rank, world_size
         self._dataset, self._pin_memory = SeededSamples(dataset), pin_memory
+        self._extra, self._extra_size = extra, extra_size
         self._chances = _chances(recipe, self.size, labels, weights)
         # An incomplete batch at the end would pull as hard as a full one; it is left out where there is another.
         self.steps = max(1, self.size // (recipe.batch_size * world_size))
@@ -80,9 +86,12 @@ class TrainingBatches:
             InvalidInputError: a weight is negative or not finite.
         """
         seed = derived_seed(self.seed, epoch)
+        tasks = _Tasks(self._places_and_rows(epoch), seed, self.recipe.batch_size, first_step, self.steps)
         loader: DataLoader[Any] = DataLoader(
             self._dataset,
-            batch_sampler=_Tasks(self._places_and_rows(epoch), seed, self.recipe.batch_size, first_step, self.steps),
+            batch_sampler=tasks
+            if self._extra is None
+            else _WithExtra(tasks, seed, self.rank, self._extra, self._extra_size),
             num_workers=self.recipe.num_workers,
             pin_memory=self._pin_memory,
             # The loader draws a seed for its workers; ours are those of the samples.
@@ -114,16 +123,33 @@ class _Tasks(Sampler[list[tuple[int, int]]]):
 
     def __init__(self, places_and_rows: tuple[range, IntArray], seed: int, size: int, first: int, end: int) -> None:
         self._places, self._rows = places_and_rows
-        self._seed, self._size, self._steps = seed, size, range(first, end)
+        self._seed, self._size, self.steps = seed, size, range(first, end)
 
     def __len__(self) -> int:
-        return len(self._steps)
+        return len(self.steps)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for step in self._steps:
+        for step in self.steps:
             batch = slice(step * self._size, (step + 1) * self._size)
             rows, places = self._rows[batch], np.array(self._places[batch])
             yield list(zip(rows.tolist(), scattered_seeds(self._seed, rows, places).tolist(), strict=True))
+
+
+class _WithExtra(Sampler[list[tuple[int, int]]]):
+    """Batches of tasks with further ones at their end, which follow from the epoch's seed, the step and the process."""
+
+    def __init__(self, tasks: _Tasks, seed: int, rank: int, extra: IntArray, size: int) -> None:
+        self._tasks, self._seed, self._rank, self._extra, self._size = tasks, seed, rank, extra, size
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step, batch in zip(self._tasks.steps, self._tasks, strict=True):
+            seed = derived_seed(self._seed, step, self._rank)
+            rows = np.resize(np.random.default_rng(seed).permutation(self._extra), self._size)
+            seeds = scattered_seeds(seed, rows, np.arange(rows.size))
+            yield batch + list(zip(rows.tolist(), seeds.tolist(), strict=True))
 
 
 def map_style_size(dataset: Any, name: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,21 +103,28 @@ def predict(
         num_workers=num_workers,
         generator=torch.Generator(),  # else the loader draws from the global one
     )
-    modes = [(module, module.training) for module in model.modules()]  # a frozen part may be in another one
-    model.eval()
     logs: list[Float32Array] = []
     labels: list[IntArray] = []
-    try:
+    with evaluation_mode(model):
         for images, targets, *_ in loader:
             outputs = model(images.to(device, non_blocking=True)).float()
             logs.append((outputs if multilabel else outputs.log_softmax(1)).cpu().numpy())
             labels.append(targets.numpy())
-    finally:
-        for module, mode in modes:
-            module.training = mode
     if not logs:
         return np.empty((0, 0), np.float32), np.empty(0, np.int64)
     return np.concatenate(logs), np.concatenate(labels)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and each of its parts back into its own afterwards: a frozen one may differ."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _metrics(logs: Float32Array, labels: IntArray) -> ClassifierMetrics:

@@ -21,7 +21,7 @@ def batch_loss(
         label_smoothing: in [0, 1).
         multilabel: the loss of a sample is then the mean over classes of the binary cross-entropy.
     """
-    outputs = outputs.float()
+    outputs = outputs if outputs.dtype == torch.float64 else outputs.float()
     if multilabel:
         smooth = labels.float() * (1 - label_smoothing) + 0.5 * label_smoothing
         losses = binary_cross_entropy_with_logits(outputs, smooth, reduction="none").mean(1)
