@@ -95,3 +95,11 @@ def test_run_trains_where_it_is_told_to(workspace: Workspace) -> None:
     last = noisette("train", "-w", workspace.root).stdout.splitlines()
     assert "(nothing to do)" in last[0]
     assert last[-1] == f"next: noisette report -w {workspace.root}"
+
+
+def test_a_share_of_the_verified_samples_is_measured_on(kept: Workspace) -> None:
+    done = noisette("train", "-w", kept.root, "--num-workers", 0, "--weights", "none", "--hold-out", "100%")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^held-out +verified +\d+ ", done.stdout, re.MULTILINE)
+    misuse = noisette("train", "-w", kept.root, "--hold-out", "2")
+    assert misuse.exit_code == 2

@@ -35,6 +35,10 @@ def train(
         typer.Option(min=0, max=1, metavar="P", help="corrected: least probability of a suggestion that is taken."),
     ] = None,
     verifier: Annotated[str | None, typer.Option(help="Whose scores; the one that detect chose.")] = None,
+    hold_out: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Of the verified training samples: measured on, not learned from; as 20%."),
+    ] = None,
     head: Annotated[
         str | None,
         typer.Option(help="plain, heteroscedastic, diagonal, parameter-efficient or xl.", show_default="plain"),
@@ -105,6 +109,7 @@ def train(
     from noisette.pipeline.workspace import open_workspace, with_settings
 
     options |= {
+        "hold_out": None if hold_out is None else share(hold_out),
         "backbone": None if backbone is None else with_whole_path(backbone),
         "pretrained": str(Path(pretrained).resolve()) if pretrained else pretrained,
         "step_epochs": None if step_epochs is None else _whole_numbers(step_epochs),

@@ -41,6 +41,7 @@ _RANGES = {
     "detect.weight_floor": (0, 1),
     "detect.duplicate_similarity": (0, 1),
     "train.relabel_above": (0, 1),
+    "train.hold_out": (0, 1),
     "train.num_factors": (1, math.inf),
     "train.temperature": (0, math.inf),
     "train.image_size": (0, math.inf),
@@ -135,15 +136,16 @@ class DetectSettings:
 class TrainSettings:
     """How a classifier is trained; see `noisette train --help`, and `training.TrainingRecipe` from `epochs` on.
 
-    `verifier` "" means the one that `detect` chose. `backbone` "" is that of `embed`, or small-resnet where features
-    are pixels; `pretrained` "" its own weights; `image_size` 0 its own size. `augment` "auto" takes "shift" for
-    pictures of 64 pixels or fewer, "crop" above. 0 means: `temperature` that of the head; `ema_decay` and `clip_norm`
-    none.
+    `verifier` "" means the one that `detect` chose; `hold_out` is the share of the verified training samples that is
+    measured on and not learned from. `backbone` "" is that of `embed`, or small-resnet where features are pixels;
+    `pretrained` "" its own weights; `image_size` 0 its own size. `augment` "auto" takes "shift" for pictures of 64
+    pixels or fewer, "crop" above. 0 means: `temperature` that of the head; `ema_decay` and `clip_norm` none.
     """
 
     weights: str = "soft"
     relabel_above: float = 0.5
     verifier: str = ""
+    hold_out: float = 0.0
     head: str = "plain"
     num_factors: int = 15
     temperature: float = 0.0

@@ -18,6 +18,7 @@ from noisette.files import atomic_open, recover_folder
 from noisette.pipeline.confusions_file import CONFUSIONS, confusions_text
 from noisette.pipeline.embed_run import loading_processes
 from noisette.pipeline.exclusive import alone
+from noisette.pipeline.hold_out import HELD_OUT
 from noisette.pipeline.provenance import forget, is_current, record
 from noisette.pipeline.train_about import about_train, with_defaults
 from noisette.pipeline.train_confusions import read_out
@@ -75,7 +76,8 @@ def train(
     """Train a classifier by the settings `train`, where it is missing or stale, into ``models/<name>``.
 
     Pictures are decoded as `embed` does; those that cannot be used are counted and left out. A workspace that was made
-    from features gets a last layer on these. The splits "validation" and "test" are measured on, never learned from.
+    from features gets a last layer on these. The splits "validation" and "test", and the share `hold_out` of the
+    verified samples of others, are measured on, never learned from.
 
     With `torch.distributed` initialised, every process calls this and trains on its share; the first one alone looks at
     pictures, writes and reports progress.
@@ -137,12 +139,13 @@ def _train(
     checkpoint_steps: int,
     progress: Progress,
 ) -> TrainedClassifier:
-    validation = (data for labels, data in sources.evaluation if (labels.split, labels.kind) == ("validation", "given"))
+    found = {(labels.split, labels.kind): data for labels, data in sources.evaluation}
+    validation = found.get(("validation", "given"), found.get((HELD_OUT, "verified")))
     return train_classifier(
         sources.network.model,
         sources.train,
         recipe=recipe_of(workspace, sources.num_workers),
-        validation=next(validation, None),
+        validation=validation,
         folder=folder,
         checkpoint_steps=checkpoint_steps,
         device=device,

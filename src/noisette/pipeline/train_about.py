@@ -46,7 +46,7 @@ def about_train(workspace: Workspace, options: TrainSettings) -> dict[str, Any]:
         "unusual": workspace.settings.images.unusual,
         "features": "" if workspace.has_images else workspace.settings.input.features,
     }
-    inputs = _inputs(workspace, options.weights, options.verifier)
+    inputs = _inputs(workspace, settings)
     if settings.pop("pretrained"):
         inputs["pretrained"] = _content(Path(options.pretrained))
     folder, source = model_folder(workspace, options.backbone), source_file(options.backbone)
@@ -62,17 +62,19 @@ def model_state(workspace: Workspace, folder: Path) -> tuple[State, str]:
     made_by = read_about(folder)
     if made_by is None:
         return "missing", "not finished; `noisette train` goes on"
-    now = _inputs(workspace, made_by["settings"]["weights"], made_by["settings"]["verifier"])
+    now = _inputs(workspace, made_by["settings"])
     inputs = {name: now.get(name, value) for name, value in made_by["inputs"].items()}
     return state_of(folder, about_step("train", made_by["settings"], inputs))
 
 
-def _inputs(workspace: Workspace, weights: str, verifier: str) -> dict[str, str]:
+def _inputs(workspace: Workspace, settings: dict[str, Any]) -> dict[str, str]:
+    verifier = settings["verifier"]
     # With given labels as they are, decisions say nothing but how good the classifier is.
+    is_blind = settings["weights"] == "none" and not settings.get("hold_out", 0)
     inputs = {
         "classes": file_hash(workspace.classes),
         "samples": file_hash(workspace.samples),
-        "decisions": decisions_hash(workspace, EVALUATION_SPLITS if weights == "none" else None),
+        "decisions": decisions_hash(workspace, EVALUATION_SPLITS if is_blind else None),
     }
     if verifier:
         path = workspace.scores(verifier)

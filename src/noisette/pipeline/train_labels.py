@@ -9,6 +9,7 @@ import numpy as np
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.pipeline.detection_file import detection_of
 from noisette.pipeline.exporting.plan import join_scores, stale_inputs
+from noisette.pipeline.hold_out import HELD_OUT, HeldOut, held_out, hold_out_notes
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.pipeline.provenance import decisions_hash
 from noisette.pipeline.score_tables import ScoreTable, read_scores
@@ -49,7 +50,7 @@ class EvaluationLabels:
     """M samples of one evaluation split under one kind of label.
 
     Attributes:
-        split: "validation" or "test".
+        split: "validation", "test" or "held-out".
         kind: "given": all under their given label; "verified": those whose class people confirmed or named.
         rows: (M,) row numbers among the samples.
         labels: (M,) class ids.
@@ -83,23 +84,30 @@ def training_labels(workspace: Workspace, samples: SampleTable) -> TrainingLabel
     Raises:
         WorkspaceError: `detect` has not been run, or its scores are of other labels.
         InvalidInputError: no sample is left, or soft weights were not what `detect` made.
-        NotVerifiedError: "verified", and nobody has found a label correct or named the right one.
+        NotVerifiedError: "verified", or a share to hold out, and nobody has found a label correct or named the right
+            one.
     """
     kind = workspace.settings.train.weights
     all_rows = np.flatnonzero(~is_evaluation(samples))
+    held = held_out(workspace, samples)
     if kind == "none":
         found = TrainingLabels(all_rows, samples.given_labels[all_rows], np.ones(all_rows.size), 0, 0, ())
     elif kind == "verified":
         found = _verified(workspace, samples, all_rows)
     else:
         found = _by_scores(workspace, samples, kind, all_rows.size)
+    if held.rows.size:
+        found = _without(workspace, samples, found, held)
     if found.rows.size == 0:
         raise InvalidInputError("no sample is left to train on; look at `noisette status` and `noisette report`")
     return found
 
 
 def evaluation_labels(workspace: Workspace, samples: SampleTable) -> list[EvaluationLabels]:
-    """Give the samples to measure on: of each evaluation split those with a given and with a verified label."""
+    """Give the samples to measure on: of each evaluation split those with a given and with a verified label.
+
+    Those of training splits that `held_out` chooses come last, as one more split, under their verified label.
+    """
     splits = np.array(samples.splits, dtype=object)
     found: list[EvaluationLabels] = []
     for split in EVALUATION_SPLITS:
@@ -114,6 +122,9 @@ def evaluation_labels(workspace: Workspace, samples: SampleTable) -> list[Evalua
         known = np.flatnonzero((decided.verification_labels != UNVERIFIED) & (labels >= 0))
         if known.size:
             found.append(EvaluationLabels(split, "verified", rows[known], labels[known]))
+    held = held_out(workspace, samples)
+    if held.rows.size:
+        found.append(EvaluationLabels(HELD_OUT, "verified", held.rows, held.labels))
     return found
 
 
@@ -121,6 +132,21 @@ def is_evaluation(samples: SampleTable) -> BoolArray:
     """Give the (N,) mask of samples that are never learned from."""
     mask: BoolArray = np.isin(np.array(samples.splits, dtype=object), EVALUATION_SPLITS)
     return mask
+
+
+def _without(workspace: Workspace, samples: SampleTable, labels: TrainingLabels, held: HeldOut) -> TrainingLabels:
+    """Leave out the samples that are held out to measure on, and their copies."""
+    kept = np.flatnonzero(~np.isin(labels.rows, held.excluded))
+    name = verifier_of(workspace)
+    is_seen = bool(name) and not np.isnan(read_scores(workspace.scores(name)).verifier_quality).all()
+    return TrainingLabels(
+        labels.rows[kept],
+        labels.labels[kept],
+        labels.weights[kept],
+        int((labels.labels[kept] != samples.given_labels[labels.rows[kept]]).sum()),
+        labels.num_left_out + labels.rows.size - kept.size,
+        (*labels.notes, *hold_out_notes(workspace, held.rows.size, is_seen=is_seen)),
+    )
 
 
 def _verified(workspace: Workspace, samples: SampleTable, rows: IntArray) -> TrainingLabels:

@@ -34,7 +34,8 @@ class TrainFacts:
         num_left_out: samples of training splits that were not learned from.
         mean_weight: before weights were scaled to mean 1.
         bad: reason -> number of samples left out for it.
-        history: a record an epoch: epoch, loss, learning_rate, metrics of the validation split under given labels.
+        history: a record an epoch: epoch, loss, learning_rate, metrics of the validation split under given labels, or,
+            without one, of the held-out samples.
         evaluation: split -> "given" or "verified" labels -> metrics; see `ClassifierMetrics`; None = not defined.
         notes: what a person should know.
     """
