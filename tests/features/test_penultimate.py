@@ -64,6 +64,27 @@ def test_timm_models_give_what_their_classifier_takes(name: str) -> None:
         torch.testing.assert_close(classifier(features), model(images), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224", "convnext_atto"])
+def test_timm_models_give_features_and_output_in_one_pass(name: str) -> None:
+    model = import_timm().create_model(name, pretrained=False, num_classes=7).eval()
+    images = torch.zeros(2, 3, 64, 64) if "vit" not in name else torch.zeros(2, 3, 224, 224)
+    with torch.inference_mode():
+        features, output = PenultimateFeatures(model).with_output(images)
+        torch.testing.assert_close(features, PenultimateFeatures(model)(images))
+        torch.testing.assert_close(output, model(images))
+
+
+@pytest.mark.parametrize("layer", [None, "squeeze", "output"])
+def test_features_come_with_the_output_of_the_same_pass_and_both_have_gradients(layer: str | None) -> None:
+    model = Classifier().eval()
+    features, output = PenultimateFeatures(model, layer).with_output(IMAGES)
+    torch.testing.assert_close(features, PenultimateFeatures(model, layer)(IMAGES))
+    torch.testing.assert_close(output, model(IMAGES))
+    assert features.requires_grad
+    assert output.requires_grad
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
 def test_an_unknown_layer_is_named() -> None:
     with pytest.raises(InvalidInputError, match="`layer` 'head' is no module of the model; it has fc, conv, squeeze"):
         PenultimateFeatures(Classifier(), "head")

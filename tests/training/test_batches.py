@@ -11,6 +11,7 @@ from noisette.errors import InvalidInputError
 from noisette.training import TrainingRecipe
 from noisette.training.batches import SeededSamples, TrainingBatches
 from noisette.training.randomness import own_randomness
+from noisette.types import IntArray
 from tests.training.small_training import Pictures
 
 RECIPE = TrainingRecipe(batch_size=4)
@@ -149,3 +150,20 @@ def test_the_order_of_an_epoch_takes_four_bytes_a_sample() -> None:
     order = TrainingBatches(Rows(10**6), RECIPE, 0)._order(0)
     assert order.nbytes == 4 * 10**6
     assert np.array_equal(np.sort(order), np.arange(10**6))
+
+
+def test_batches_get_further_samples_at_their_end_which_follow_from_the_seed() -> None:
+    def batches(extra: IntArray | None, **process: Any) -> list[list[int]]:
+        return rows_of(TrainingBatches(Rows(22), RECIPE, 0, extra=extra, extra_size=5, **process), 1)
+
+    some = batches(np.array([30, 47]))
+    assert [rows[:-5] for rows in some] == batches(None)
+    assert all(set(rows[-5:]) == {30, 47} for rows in some)
+    many = [rows[-5:] for rows in batches(np.arange(20))]
+    assert all(len(set(rows)) == 5 for rows in many)
+    assert many[0] != many[1]
+    assert batches(np.arange(20)) == batches(np.arange(20))
+    shares = [batches(np.arange(20), rank=rank, world_size=2)[0][-5:] for rank in (0, 1)]
+    assert shares[0] != shares[1]
+    later = TrainingBatches(Rows(22), RECIPE, 0, extra=np.arange(20), extra_size=5)
+    assert rows_of(later, 1, 2) == batches(np.arange(20))[2:]
