@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from noisette import heads as heads
     from noisette.features import extract_features as extract_features
     from noisette.features import load_backbone as load_backbone
+    from noisette.pipeline.run import run as run
     from noisette.references import find_references as find_references
     from noisette.training import TrainingRecipe as TrainingRecipe
     from noisette.training import VerifierLoss as VerifierLoss
@@ -86,6 +87,7 @@ _HOME_OF = {
     "heads": "noisette.heads",
     "load_backbone": "noisette.features",
     "load_verifier": "noisette.verifier",
+    "run": "noisette.pipeline.run",
     "TrainingRecipe": "noisette.training",
     "VerifierLoss": "noisette.training",
     "WeightedDataset": "noisette.training",

@@ -32,7 +32,7 @@ def run(
     opened = with_settings(open_workspace(workspace), input=policy)
     keep_settings(opened)
     with progress_bar() as progress:
-        done = run_steps(opened, progress, num_workers=num_workers, device=device, with_training=train)
+        done = run_steps(opened, progress, num_workers=num_workers, device=device, train=train)
     embedding = done.embedding
     if embedding is not None:
         warn_of_pictures(embedding)

@@ -11,6 +11,7 @@ from noisette.pipeline.detect import verifiers_to_run
 from noisette.pipeline.labelled import load_labelled
 from noisette.pipeline.provenance import State, input_hashes, state_of
 from noisette.pipeline.report import about_report
+from noisette.pipeline.rounds_about import round_states
 from noisette.pipeline.train_about import model_state
 from noisette.pipeline.workspace import Workspace
 from noisette.store import ReviewCounts, count_samples, has_manifest, read_about
@@ -33,7 +34,7 @@ class Status:
         num_samples, num_classes: N and K.
         decisions: how many there are.
         artifacts: what `run` makes.
-        models: classifiers that `train` made; `run` leaves them alone.
+        models: classifiers that `train` or the joint loop made; `run` without rounds leaves them alone.
     """
 
     num_samples: int
@@ -67,7 +68,11 @@ def _models(workspace: Workspace) -> tuple[Artifact, ...]:
     """Look at the classifiers that `train` made; others, put there by people, are no business of ours."""
     folders = sorted(path.parent for path in workspace.model("").glob("*/model.json"))
     made = [folder for folder in folders if read_about(folder) is not None]
-    return tuple(Artifact(_relative(workspace, folder), *model_state(workspace, folder)) for folder in made)
+    rounds = round_states(workspace)  # their scores are written over by the next round, and are no reason
+    return tuple(
+        Artifact(_relative(workspace, folder), *(rounds.get(folder.name) or model_state(workspace, folder)))
+        for folder in made
+    )
 
 
 def _after_features(workspace: Workspace) -> list[Artifact]:

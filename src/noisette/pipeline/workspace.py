@@ -74,6 +74,11 @@ class Workspace:
         return self.root / "models" / name
 
     @property
+    def rounds(self) -> Path:
+        """Folder of what is kept of the rounds of the joint loop."""
+        return self.root / "rounds"
+
+    @property
     def references(self) -> Path:
         """References of the feature table in use."""
         return self.root / "references" / f"{self.settings.input.features}.safetensors"

@@ -1,0 +1,102 @@
+"""What a person should know of some rounds: where detection got worse, which classifier is the best, what flatters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from noisette.pipeline.rounds_record import RoundRecord
+
+ENOUGH_VERIFIED = 100
+"""From so many on, verified labels of the validation split say more than all given ones, of which some are wrong."""
+
+
+class BestRound(NamedTuple):
+    """The classifier with the highest top-1 accuracy on the validation split; of equal ones the lowest NLL.
+
+    Attributes:
+        name: of the classifier.
+        kind: of the labels, "given" or "verified".
+        top1: its accuracy, in [0, 1].
+        num_samples: measured on.
+    """
+
+    name: str
+    kind: str
+    top1: float
+    num_samples: int
+
+
+def best_round(records: Sequence[RoundRecord]) -> BestRound | None:
+    """Give the classifier that is best on the validation split; None where there is no such split."""
+    measured = [record.evaluation.get("validation", {}) for record in records]
+    kind = "verified" if all(_size(kinds, "verified") >= ENOUGH_VERIFIED for kinds in measured) else "given"
+    if not records or not all(_size(kinds, kind) for kinds in measured):
+        return None
+    best = max(
+        records,
+        key=lambda one: (one.evaluation["validation"][kind]["top1"], -(one.evaluation["validation"][kind]["nll"] or 0)),
+    )
+    numbers = best.evaluation["validation"][kind]
+    return BestRound(best.name, kind, numbers["top1"] or 0.0, int(numbers["num_samples"] or 0))
+
+
+def round_notes(records: Sequence[RoundRecord]) -> tuple[str, ...]:
+    """Say what a person should know of these rounds."""
+    return (*_worse(records), *_flattered(records), *_best(records))
+
+
+def detection_error(record: RoundRecord, *, held_out: bool) -> float | None:
+    """Give a round's average error of finding wrong labels, in [0, 1]; None = not measured."""
+    found = record.held_out if held_out else record.detection
+    return None if found is None else found["average_error"]
+
+
+def _worse(records: Sequence[RoundRecord]) -> list[str]:
+    rounds = [record for record in records if record.number and not record.is_last_step]
+    held_out = all(record.held_out is not None for record in rounds)
+    where = "checked labels of validation and test" if held_out else "checked labels"
+    notes = []
+    for before, after in pairwise(rounds):
+        old, new = (detection_error(record, held_out=held_out) for record in (before, after))
+        if old is not None and new is not None and new > old:
+            notes.append(
+                f"round {after.number} finds wrong labels worse than round {before.number}: average error {new:.1%} "
+                f"after {old:.1%} on {where}"
+            )
+    return notes
+
+
+def _flattered(records: Sequence[RoundRecord]) -> list[str]:
+    """Say when the features of a measured round come from a classifier that knew the answers."""
+    weights = {record.number: record.weights for record in records if not record.is_last_step}
+    blind = [
+        record
+        for record in records
+        if record.detection is not None and record.held_out is None and weights.get(record.number - 1) != "none"
+    ]
+    if not blind:
+        return []
+    return [
+        f"from round {blind[0].number} on, the features are of a classifier that learned from the checked labels: "
+        "errors on these flatter it; labels checked in a validation or test split would not"
+    ]
+
+
+def _best(records: Sequence[RoundRecord]) -> list[str]:
+    best = best_round(records)
+    if best is None:
+        return ["there is no validation split, so which round's classifier is the best cannot be said"]
+    last = records[-1]
+    if best.name == last.name:
+        return []
+    top1 = last.evaluation["validation"][best.kind]["top1"] or 0.0
+    return [
+        f"models/{best.name} is better than the last classifier on the validation split: top-1 {best.top1:.1%} after "
+        f"{top1:.1%}, under {best.num_samples} {best.kind} labels; neither was chosen by that"
+    ]
+
+
+def _size(kinds: dict[str, dict[str, float | None]], kind: str) -> int:
+    return int(kinds.get(kind, {}).get("num_samples") or 0)
