@@ -76,6 +76,11 @@ def test_metrics_of_several_labels_are_those_of_scikit_learn() -> None:
     assert found.confusion.size == 0
 
 
+def test_labels_between_absent_and_present_are_an_error() -> None:
+    with pytest.raises(InvalidInputError, match="must be 0 or 1"):
+        evaluate_classifier(nn.Flatten(), scores([[0.0, 0.0]], [[0.5, 1.0]]), multilabel=True)
+
+
 def test_weights_of_the_data_set_are_not_used() -> None:
     model = network().eval()
     weighted = evaluate_classifier(model, Pictures(20, augment=False)).as_numbers()

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score
 
 from noisette.errors import InvalidInputError, ShapeError, UnknownClassError
+from noisette.functional.average_precision import ranking_precision
 from noisette.functional.detection_metrics import expected_calibration_error, per_class_error
 from noisette.functional.metric_inputs import check_weights
 from noisette.types import ArrayLike, BoolArray, Float64Array, IntArray, as_numpy
@@ -194,10 +194,7 @@ def global_average_precision(scores: ArrayLike, targets: ArrayLike, *, sample_we
         raise InvalidInputError("`scores` must be finite; leave such samples out, or clip the logs of probabilities")
     present = _present(targets, score)
     weight = check_weights(sample_weight, len(score))
-    if not present[weight > 0].any():
-        return float("nan")
-    pair_weight = None if sample_weight is None else np.repeat(weight, score.shape[1])
-    return float(average_precision_score(present.ravel(), score.ravel(), sample_weight=pair_weight))
+    return ranking_precision(score, present, None if sample_weight is None else weight)
 
 
 def _weighted_mean(values: Float64Array | BoolArray, sample_weight: ArrayLike | None) -> float:

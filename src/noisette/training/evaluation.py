@@ -14,13 +14,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from noisette.errors import InvalidInputError, NoisetteError
+from noisette.functional.average_precision import ranking_precision
 from noisette.functional.class_metrics import (
     class_accuracy,
     negative_log_likelihood,
     per_class_accuracy,
     top_label_calibration_error,
 )
-from noisette.training.average_precision import blockwise_average_precision
 from noisette.types import Float32Array, IntArray
 
 _ROWS = 1024
@@ -137,7 +137,7 @@ def _metrics(logs: Float32Array, labels: IntArray) -> ClassifierMetrics:
         macro_accuracy=float(np.nanmean(within)),
         nll=negative_log_likelihood(logs, labels),
         ece=top_label_calibration_error(probabilities, labels),
-        gap=blockwise_average_precision(probabilities, labels),
+        gap=ranking_precision(probabilities, labels),
         confusion=confusion_matrix(labels, logs.argmax(1), labels=range(classes)),
     )
 
@@ -147,5 +147,7 @@ def _multilabel_metrics(logits: Float32Array, labels: IntArray) -> ClassifierMet
     for start in range(0, len(logits), _ROWS):  # in float64, which would be large for all rows
         part, target = logits[start : start + _ROWS].astype(np.float64), labels[start : start + _ROWS]
         loss += float((np.logaddexp(0, part) - target * part).sum())
-    gap = blockwise_average_precision(logits, labels)
+    if not np.isin(labels, (0, 1)).all():
+        raise InvalidInputError("labels to measure several labels a sample on must be 0 or 1")
+    gap = ranking_precision(logits, labels == 1)
     return ClassifierMetrics(len(labels), nan, nan, nan, loss / len(labels), nan, gap, np.empty((0, 0), np.int64))
