@@ -28,7 +28,9 @@ def train(
     name: Annotated[str, typer.Option(help="Of the classifier: it goes to models/NAME.")] = "classifier",
     weights: Annotated[
         str | None,
-        typer.Option(help="soft, hard, none, drop, corrected, corrected-soft or verified.", show_default="soft"),
+        typer.Option(
+            help="soft, hard, none, drop, corrected, corrected-soft, verified or end-to-end.", show_default="soft"
+        ),
     ] = None,
     relabel_above: Annotated[
         float | None,

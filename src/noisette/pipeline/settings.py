@@ -23,7 +23,7 @@ _CHOICES = {
     "embed.dtype": ("float16", "float32"),
     "embed.precision": ("auto", "float32", "float16", "bfloat16"),
     "detect.weights": ("soft", "hard"),
-    "train.weights": ("soft", "hard", "none", "drop", "corrected", "corrected-soft", "verified"),
+    "train.weights": ("soft", "hard", "none", "drop", "corrected", "corrected-soft", "verified", "end-to-end"),
     "train.head": ("plain", "heteroscedastic", "diagonal", "parameter-efficient", "xl"),
     "train.augment": ("auto", "shift", "crop", "none"),
     "train.optimizer": ("sgd", "adamw"),

@@ -22,6 +22,8 @@ from noisette.pipeline.hold_out import HELD_OUT
 from noisette.pipeline.provenance import forget, is_current, record
 from noisette.pipeline.train_about import about_train, with_defaults
 from noisette.pipeline.train_confusions import read_out
+from noisette.pipeline.train_joint import train_joint
+from noisette.pipeline.train_labels import JOINT
 from noisette.pipeline.train_network import about_network
 from noisette.pipeline.train_result import METRICS, TrainFacts, confusion_text, metrics_text, read_facts
 from noisette.pipeline.train_sources import TrainingSources, gather, recipe_of
@@ -141,6 +143,8 @@ def _train(
 ) -> TrainedClassifier:
     found = {(labels.split, labels.kind): data for labels, data in sources.evaluation}
     validation = found.get(("validation", "given"), found.get((HELD_OUT, "verified")))
+    if workspace.settings.train.weights == JOINT:
+        return train_joint(workspace, sources, validation, folder, device, checkpoint_steps, progress)
     return train_classifier(
         sources.network.model,
         sources.train,
@@ -209,7 +213,8 @@ def _facts(
         num_changed=labels.num_changed,
         num_without_weight=int((labels.weights == 0).sum()),
         num_left_out=labels.num_left_out,
-        mean_weight=float(labels.weights.mean()),
+        # A joint training says itself how its weights were.
+        mean_weight=trained.history[-1].terms.get("mean_weight", float(labels.weights.mean())),
         bad=dict(sources.bad.counts + sources.bad.left_out),
         # A checkpoint gives metrics back in another order.
         history=[asdict(record) | {"metrics": dict(sorted(record.metrics.items()))} for record in trained.history],

@@ -11,7 +11,7 @@ from noisette.pipeline.backbone import model_folder
 from noisette.pipeline.labelled import EVALUATION_SPLITS
 from noisette.pipeline.provenance import State, about_step, artifact_hash, decisions_hash, state_of
 from noisette.pipeline.settings import TrainSettings
-from noisette.pipeline.train_labels import verifier_of
+from noisette.pipeline.train_labels import JOINT, verifier_of
 from noisette.pipeline.workspace import Workspace
 from noisette.store import ParquetTable, file_hash, folder_hash, read_about
 
@@ -46,6 +46,8 @@ def about_train(workspace: Workspace, options: TrainSettings) -> dict[str, Any]:
         "unusual": workspace.settings.images.unusual,
         "features": "" if workspace.has_images else workspace.settings.input.features,
     }
+    if options.weights == JOINT:
+        settings["num_references"] = workspace.settings.references.num_references
     inputs = _inputs(workspace, settings)
     if settings.pop("pretrained"):
         inputs["pretrained"] = _content(Path(options.pretrained))

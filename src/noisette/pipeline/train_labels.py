@@ -19,7 +19,8 @@ from noisette.scores.decisions import labels_in_force
 from noisette.store import file_hash, read_about
 from noisette.types import CORRECT, MISLABELLED, UNVERIFIED, BoolArray, Float64Array, IntArray, SampleTable
 
-WITHOUT_SCORES = ("none", "verified")
+JOINT = "end-to-end"
+WITHOUT_SCORES = ("none", "verified", JOINT)
 """Kinds of weights that need no verifier."""
 _CURATED = ("drop", "corrected", "corrected-soft")
 
@@ -75,6 +76,7 @@ def training_labels(workspace: Workspace, samples: SampleTable) -> TrainingLabel
 
     - none: given labels, weight 1; nothing else is looked at
     - verified: only samples that people found correct, and those they named the class of, under that; weight 1
+    - end-to-end: given labels; the training itself weighs them, but for those that people decided on
     - soft: the score table's weights; hard: 1 for labels that are not flagged, 0 for others
     - drop: without flagged samples; corrected: these take the suggestion where it is likely enough; weight 1
     - corrected-soft: the same with the weights that `export` writes
@@ -85,7 +87,7 @@ def training_labels(workspace: Workspace, samples: SampleTable) -> TrainingLabel
         WorkspaceError: `detect` has not been run, or its scores are of other labels.
         InvalidInputError: no sample is left, or soft weights were not what `detect` made.
         NotVerifiedError: "verified", or a share to hold out, and nobody has found a label correct or named the right
-            one.
+            one; "end-to-end", and nobody has checked a label.
     """
     kind = workspace.settings.train.weights
     all_rows = np.flatnonzero(~is_evaluation(samples))
@@ -94,6 +96,8 @@ def training_labels(workspace: Workspace, samples: SampleTable) -> TrainingLabel
         found = TrainingLabels(all_rows, samples.given_labels[all_rows], np.ones(all_rows.size), 0, 0, ())
     elif kind == "verified":
         found = _verified(workspace, samples, all_rows)
+    elif kind == JOINT:
+        found = _joint(workspace, samples, all_rows)
     else:
         found = _by_scores(workspace, samples, kind, all_rows.size)
     if held.rows.size:
@@ -164,6 +168,22 @@ def _verified(workspace: Workspace, samples: SampleTable, rows: IntArray) -> Tra
     notes = (f"{missing} classes have no such sample: what the classifier knew of them may be lost",) if missing else ()
     num_changed = int((labels[kept] != given[kept]).sum())
     return TrainingLabels(rows[kept], labels[kept], np.ones(kept.size), num_changed, rows.size - kept.size, notes)
+
+
+def _joint(workspace: Workspace, samples: SampleTable, rows: IntArray) -> TrainingLabels:
+    given = samples.given_labels[rows]
+    with workspace.reviews() as reviews:
+        decided = reviews.resolve([samples.splits[row] for row in rows], [samples.keys[row] for row in rows], given)
+    if (decided.verification_labels == UNVERIFIED).all():
+        raise NotVerifiedError(
+            f"`weights` {JOINT} needs samples of training splits that people checked, and there are none; check some "
+            "with `noisette review` or `noisette labels import`, or take --weights none"
+        )
+    is_wrong = decided.verification_labels == MISLABELLED
+    is_corrected = is_wrong & (decided.correct_labels >= 0)
+    labels: IntArray = np.where(is_corrected, decided.correct_labels, given)
+    weights = np.where(is_wrong & ~is_corrected, 0.0, 1.0)
+    return TrainingLabels(rows, labels, weights, int(is_corrected.sum()), 0, ())
 
 
 def _by_scores(workspace: Workspace, samples: SampleTable, kind: str, num_training: int) -> TrainingLabels:

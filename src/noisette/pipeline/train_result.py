@@ -32,10 +32,10 @@ class TrainFacts:
         num_changed: of these, not under their given label.
         num_without_weight: of these, with weight 0.
         num_left_out: samples of training splits that were not learned from.
-        mean_weight: before weights were scaled to mean 1.
+        mean_weight: before weights were scaled to mean 1; under "end-to-end" that of the last epoch.
         bad: reason -> number of samples left out for it.
         history: a record an epoch: epoch, loss, learning_rate, metrics of the validation split under given labels, or,
-            without one, of the held-out samples.
+            without one, of the held-out samples; under "end-to-end" its terms: both losses, and the mean weight.
         evaluation: split -> "given" or "verified" labels -> metrics; see `ClassifierMetrics`; None = not defined.
         notes: what a person should know.
     """

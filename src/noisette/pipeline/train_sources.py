@@ -12,12 +12,12 @@ import numpy as np
 from noisette.errors import InvalidInputError
 from noisette.pipeline.backbone import model_folder
 from noisette.pipeline.train_features import TrainingFeatures
-from noisette.pipeline.train_labels import EvaluationLabels, TrainingLabels, evaluation_labels, training_labels
+from noisette.pipeline.train_labels import JOINT, EvaluationLabels, TrainingLabels, evaluation_labels, training_labels
 from noisette.pipeline.train_network import Network, load_network, make_network, with_classes, with_head
 from noisette.pipeline.train_pictures import TrainingPictures
 from noisette.pipeline.workspace import Workspace
 from noisette.store import read_samples
-from noisette.training import TrainingRecipe, WeightedDataset
+from noisette.training import TrainingRecipe, WeightedDataset, check_joint_recipe
 from noisette.types import BadRows, Progress
 
 _RECIPE = {field.name for field in dataclasses.fields(TrainingRecipe)} - {"num_workers"}
@@ -32,6 +32,7 @@ class TrainingSources:
         network: the classifier.
         labels: what is learned; of samples that can be used.
         train: data set of (x, y, w).
+        plain: the same samples (x, y), not augmented.
         evaluation: samples to measure on, and their data sets.
         num_workers: processes that load samples.
         bad: samples that cannot be used.
@@ -40,6 +41,7 @@ class TrainingSources:
     network: Network
     labels: TrainingLabels
     train: WeightedDataset
+    plain: Any
     evaluation: list[tuple[EvaluationLabels, Any]]
     num_workers: int
     bad: BadRows
@@ -49,12 +51,15 @@ def recipe_of(workspace: Workspace, num_workers: int = 0) -> TrainingRecipe:
     """Give the recipe that the settings say.
 
     Raises:
-        InvalidInputError: a number is out of its range.
+        InvalidInputError: a number is out of its range, or the recipe does not fit the weights.
     """
     options = dataclasses.asdict(workspace.settings.train)
     chosen: dict[str, Any] = {name: options[name] for name in _RECIPE}
     chosen |= {name: chosen[name] or None for name in _OPTIONAL}
-    return TrainingRecipe(**chosen, num_workers=num_workers)
+    recipe = TrainingRecipe(**chosen, num_workers=num_workers)
+    if options["weights"] == JOINT:
+        check_joint_recipe(recipe)
+    return recipe
 
 
 def start_network(workspace: Workspace, name: str) -> Network:
@@ -126,13 +131,14 @@ def gather(workspace: Workspace, name: str, folder: Path, num_workers: int, prog
         dict(zip(identities, labels.weights.tolist(), strict=True)),
         keys=identities,
     )
+    plain = source.dataset(labels.rows, labels.labels, is_training=False)
     measured = []
     for one in evaluation:
         kept = np.flatnonzero(source.usable(one.rows))
         if kept.size:
             found = EvaluationLabels(one.split, one.kind, one.rows[kept], one.labels[kept])
             measured.append((found, source.dataset(found.rows, found.labels, is_training=False)))
-    return TrainingSources(network, labels, train, measured, source.num_workers, source.bad)
+    return TrainingSources(network, labels, train, plain, measured, source.num_workers, source.bad)
 
 
 def _usable(labels: TrainingLabels, source: TrainingFeatures | TrainingPictures) -> TrainingLabels:

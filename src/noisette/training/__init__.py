@@ -2,7 +2,7 @@
 
 from noisette.training.checkpoints import EpochRecord
 from noisette.training.classifier import TrainedClassifier, train_classifier
-from noisette.training.end_to_end import EndToEndResult, train_end_to_end
+from noisette.training.end_to_end import EndToEndResult, check_joint_recipe, train_end_to_end
 from noisette.training.end_to_end_loss import VerifierLoss
 from noisette.training.evaluation import ClassifierMetrics, evaluate_classifier, predict
 from noisette.training.model_folder import ModelFolder, read_model_folder, write_model_folder
@@ -21,6 +21,7 @@ __all__ = [
     "TrainingRecipe",
     "VerifierLoss",
     "WeightedDataset",
+    "check_joint_recipe",
     "evaluate_classifier",
     "keys_of",
     "mean_one",

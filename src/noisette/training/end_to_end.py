@@ -238,6 +238,11 @@ def _check(
     ):
         if not value >= least:
             raise InvalidInputError(f"`{name}` must be at least {least}, got {value}")
+    check_joint_recipe(recipe)
+
+
+def check_joint_recipe(recipe: TrainingRecipe) -> None:
+    """Raise InvalidInputError for what `train_end_to_end` cannot do: mixup, sampling by weight."""
     if recipe.mixup > 0:
         raise InvalidInputError("`recipe` has mixup, but a mixture of two pictures has no label to verify; set mixup=0")
     if recipe.sampling == "weighted":
