@@ -1,4 +1,4 @@
-"""What the three CleanNet recipes share: the joint training of the paper, one round after the other."""
+"""What the three CleanNet recipes share: the published settings, the command line, and a tiny version of all."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import noisette
 from noisette.cli.console import progress_bar
 from noisette.pipeline.creation.from_images import ImageSource, create_from_images
-from noisette.pipeline.detect import detect
-from noisette.pipeline.embed import embed
+from noisette.pipeline.rounds_record import RoundRecord
 from noisette.pipeline.settings import Settings
-from noisette.pipeline.train import train
-from noisette.pipeline.workspace import open_workspace, with_settings
-from noisette.training.processes import first_goes_first, join_processes, leave_processes
 
 CLEANNET = Settings().with_options(
     embed={"backbone": "resnet50.tv_in1k"},
@@ -25,7 +22,15 @@ SMOKE: dict[str, dict[str, Any]] = {
     "embed": {"backbone": "pixels:4"},
     "detect": {"num_steps": 5},
     "references": {"num_references": 3},
-    "train": {"backbone": "small-resnet:2", "image_size": 8, "epochs": 1, "step_epochs": (1,), "batch_size": 8},
+    "train": {
+        "backbone": "small-resnet:2",
+        "from_scratch": False,
+        "image_size": 8,
+        "epochs": 1,
+        "step_epochs": (1,),
+        "batch_size": 8,
+    },
+    "rounds": {"epochs": 1, "verified_epochs": 1},
 }
 
 
@@ -41,40 +46,25 @@ def arguments(description: str | None, argv: list[str] | None) -> argparse.Names
     return parser.parse_args(argv)
 
 
-def train_in_rounds(
-    options: argparse.Namespace, source: ImageSource, settings: Settings, tuning: dict[str, Any]
-) -> dict[str, Any]:
+def run_rounds(options: argparse.Namespace, source: ImageSource, settings: Settings) -> tuple[RoundRecord, ...]:
     """Train on everything; then, each round: features of that classifier, CleanNet, weights, the classifier tuned.
 
     Args:
         options: from `arguments`.
         source: the data set.
-        settings: `CLEANNET` and how the first classifier is trained.
-        tuning: what is different when a classifier is tuned.
+        settings: `CLEANNET`, and how classifiers are trained and tuned.
 
     Returns:
-        Name of each classifier -> split -> kind of labels -> metrics.
+        What is known of the classifier of each round; the first one knows no weights.
     """
-    if options.smoke:
-        settings, tuning = settings.with_options(**SMOKE), {}
-    device = join_processes()
-    with first_goes_first() as is_first:
-        if is_first and not (options.work / "noisette.toml").exists():
-            create_from_images(options.work, source, settings, verified=options.verified)
-    workspace, workers = open_workspace(options.work), 0 if options.smoke else None
-    found = {}
+    settings = settings.with_options(**SMOKE) if options.smoke else settings
+    if not (options.work / "noisette.toml").exists():
+        create_from_images(options.work, source, settings, verified=options.verified)
     with progress_bar() as progress:
-        for number in range(options.rounds + 1):
-            last, name = f"round{number - 1}", f"round{number}"
-            now = with_settings(workspace, train={"weights": "none"})
-            if number:
-                now = with_settings(workspace, embed={"backbone": last}, train={"backbone": last} | tuning)
-            with first_goes_first() as is_first:
-                if is_first and number:
-                    embed(now, progress, num_workers=workers, device=device)
-                    detect(now, progress)
-            found[name] = train(now, progress, name=name, num_workers=workers, device=device).facts.evaluation
-            if is_first:
-                print(name, found[name])
-    leave_processes()
-    return found
+        done = noisette.run(
+            options.work, progress, rounds=options.rounds, num_workers=0 if options.smoke else None,
+        )  # fmt: skip
+    assert done.rounds is not None
+    for record in done.rounds.records:
+        print(record.name, record.evaluation)
+    return done.rounds.records

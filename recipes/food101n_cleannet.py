@@ -3,7 +3,7 @@
 Command:   python recipes/food101n_cleannet.py work --root Food-101N_release --test-root food-101
 Hardware:  one GPU of 16 GB or more, 16 CPU cores for the pictures
 Hours:     about 6 (an estimate: 25 million pictures at 1,200 a second; two CleanNets of 60,000 steps)
-Aims at:   83.95 % top-1 on Food-101's 25,250 test pictures; 81.44 % without weights ("round0")
+Aims at:   83.95 % top-1 on Food-101's 25,250 test pictures; 81.44 % without weights (round 0)
 Follows:   ResNet-50 from ImageNet; CleanNet's published settings, 50 references a class, features of the classifier
            just trained; soft weights max(0, similarity); tuned with them
 Ours:      epochs, batch size, learning rates and the number of rounds, which the description we have does not give;
@@ -14,11 +14,10 @@ It was never run in full: what it reaches is not known. `--smoke` runs the same 
 
 from __future__ import annotations
 
-from typing import Any
-
-from cleannet_rounds import CLEANNET, arguments, train_in_rounds
+from cleannet_rounds import CLEANNET, arguments, run_rounds
 from made_up_data import food101n
 from noisette.pipeline.creation.from_images import ImageSource
+from noisette.pipeline.rounds_record import RoundRecord
 
 SETTINGS = CLEANNET.with_options(
     train={
@@ -29,17 +28,17 @@ SETTINGS = CLEANNET.with_options(
         "schedule": "steps",
         "step_epochs": (10, 20),
         "precision": "bfloat16",
-    }
+    },
+    rounds={"epochs": 20, "learning_rate_factor": 0.2},
 )
-TUNING = {"epochs": 20, "learning_rate": 0.002, "step_epochs": (8, 16)}
 
 
-def main(argv: list[str] | None = None) -> dict[str, Any]:
+def main(argv: list[str] | None = None) -> tuple[RoundRecord, ...]:
     options = arguments(__doc__, argv)
     if options.smoke:
         options.root, options.test_root = food101n(options.work.with_name("data"))
     source = ImageSource(dataset="food101n", root=options.root, test_root=options.test_root)
-    return train_in_rounds(options, source, SETTINGS, TUNING)
+    return run_rounds(options, source, SETTINGS)
 
 
 if __name__ == "__main__":
