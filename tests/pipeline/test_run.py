@@ -22,6 +22,7 @@ def test_the_public_name_takes_a_folder_and_gives_the_result(done: Workspace) ->
     assert found.rounds.was_current
     assert (found.report, found.training) == (done.report, None)
     assert found.detection.chosen == "average"
+    assert "What the rounds of joint training gained" in found.report.read_text(encoding="utf-8")
     plain = noisette.run(done.root, num_workers=0)
     assert (plain.rounds, plain.training, plain.classifier) == (None, None, None)
     assert plain.embedding is not None

@@ -21,6 +21,8 @@ from noisette.pipeline.provenance import about_step, artifact_hash, input_hashes
 from noisette.pipeline.reference_evidence import nearest_references
 from noisette.pipeline.report_duplicates import report_duplicates
 from noisette.pipeline.report_pictures import picture_bytes
+from noisette.pipeline.report_rounds import report_rounds
+from noisette.pipeline.rounds_record import read_rounds, rounds_hash
 from noisette.pipeline.score_tables import ScoreTable, quality_before_decisions, read_scores
 from noisette.pipeline.suspicions import asked_labels, evidence_lines, worst_rows
 from noisette.pipeline.workspace import Workspace
@@ -61,6 +63,9 @@ def about_report(workspace: Workspace) -> dict[str, Any]:
     confusions = _confusions(workspace)
     if confusions is not None:
         inputs["confusions"] = artifact_hash(confusions.parent)
+    rounds = read_rounds(workspace)
+    if rounds:
+        inputs["rounds"] = rounds_hash(rounds)
     settings = {"title": workspace.settings.project.title} | dataclasses.asdict(workspace.settings.report)
     return about_step("report", settings, inputs)
 
@@ -104,6 +109,7 @@ def _gather(workspace: Workspace, detection: dict[str, Any]) -> ReportData:
         evaluation=[_result(workspace, row, labelled, chosen, held_out) for row in detection["measured"]],
         samples=_suspicious(workspace, table, labelled, held_out),
         duplicates=None if labelled.duplicate_group is None else report_duplicates(workspace, labelled),
+        rounds=report_rounds(workspace),
         confusions=None if confusions is None else read_confusions(confusions),
         settings=_flat_settings(workspace, detection),
         versions={name: version(name) for name in VERSIONS_SHOWN},

@@ -6,40 +6,41 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from noisette.pipeline.hold_out import HELD_OUT
 from noisette.pipeline.rounds_record import RoundRecord
 
 ENOUGH_VERIFIED = 100
 """From so many on, verified labels of the validation split say more than all given ones, of which some are wrong."""
+_MEASURED_ON = (("validation", "verified", ENOUGH_VERIFIED), ("validation", "given", 1), (HELD_OUT, "verified", 1))
 
 
 class BestRound(NamedTuple):
-    """The classifier with the highest top-1 accuracy on the validation split; of equal ones the lowest NLL.
+    """The classifier with the highest top-1 accuracy by validation; of equal ones the lowest NLL.
 
     Attributes:
         name: of the classifier.
+        split: "validation", or "held-out" where there is no such split.
         kind: of the labels, "given" or "verified".
         top1: its accuracy, in [0, 1].
         num_samples: measured on.
     """
 
     name: str
+    split: str
     kind: str
     top1: float
     num_samples: int
 
 
 def best_round(records: Sequence[RoundRecord]) -> BestRound | None:
-    """Give the classifier that is best on the validation split; None where there is no such split."""
-    measured = [record.evaluation.get("validation", {}) for record in records]
-    kind = "verified" if all(_size(kinds, "verified") >= ENOUGH_VERIFIED for kinds in measured) else "given"
-    if not records or not all(_size(kinds, kind) for kinds in measured):
-        return None
-    best = max(
-        records,
-        key=lambda one: (one.evaluation["validation"][kind]["top1"], -(one.evaluation["validation"][kind]["nll"] or 0)),
-    )
-    numbers = best.evaluation["validation"][kind]
-    return BestRound(best.name, kind, numbers["top1"] or 0.0, int(numbers["num_samples"] or 0))
+    """Give the classifier that is best on the validation split, or on held-out samples; None where there are none."""
+    for split, kind, enough in _MEASURED_ON:
+        found = [record.evaluation.get(split, {}).get(kind, {}) for record in records]
+        if found and all((numbers.get("num_samples") or 0) >= enough for numbers in found):
+            best = max(range(len(found)), key=lambda i: (found[i]["top1"] or 0.0, -(found[i]["nll"] or 0.0)))
+            numbers = found[best]
+            return BestRound(records[best].name, split, kind, numbers["top1"] or 0.0, int(numbers["num_samples"] or 0))
+    return None
 
 
 def round_notes(records: Sequence[RoundRecord]) -> tuple[str, ...]:
@@ -91,12 +92,8 @@ def _best(records: Sequence[RoundRecord]) -> list[str]:
     last = records[-1]
     if best.name == last.name:
         return []
-    top1 = last.evaluation["validation"][best.kind]["top1"] or 0.0
+    top1 = last.evaluation[best.split][best.kind]["top1"] or 0.0
     return [
-        f"models/{best.name} is better than the last classifier on the validation split: top-1 {best.top1:.1%} after "
-        f"{top1:.1%}, under {best.num_samples} {best.kind} labels; neither was chosen by that"
+        f"models/{best.name} is better than the last one, models/{last.name}, by {best.split}: top-1 {best.top1:.1%} "
+        f"to {top1:.1%} under {best.num_samples} {best.kind} labels; take the one you trust more, nothing was chosen"
     ]
-
-
-def _size(kinds: dict[str, dict[str, float | None]], kind: str) -> int:
-    return int(kinds.get(kind, {}).get("num_samples") or 0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,12 @@ def read_rounds(workspace: Workspace) -> tuple[RoundRecord, ...]:
         last = read_round(workspace, round_name(len(found) - 1, verified=True))
         found += [] if last is None else [last]
     return tuple(found)
+
+
+def rounds_hash(records: Sequence[RoundRecord]) -> str:
+    """Hash what is kept of some rounds."""
+    text = json.dumps([record.to_json() for record in records], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def forget_rounds(workspace: Workspace, number: int) -> None:

@@ -10,9 +10,11 @@ from noisette.report.records import (
     HeldOutPair,
     PictureCopy,
     ReportData,
+    RoundFigures,
     SuspiciousSample,
     VerifierResult,
 )
+from noisette.report.rounds_chart import rounds_figure
 
 __all__ = [
     "ClassConfusions",
@@ -21,11 +23,13 @@ __all__ = [
     "HeldOutPair",
     "PictureCopy",
     "ReportData",
+    "RoundFigures",
     "SuspiciousSample",
     "VerifierResult",
     "class_confusions",
     "confusion_figure",
     "render_report",
+    "rounds_figure",
     "write_confusion_figure",
     "write_report",
 ]

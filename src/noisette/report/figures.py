@@ -22,6 +22,7 @@ from noisette.report.charts import (
 )
 from noisette.report.confusion_chart import confusion_figure
 from noisette.report.records import ReportData, VerifierResult
+from noisette.report.rounds_chart import rounds_figure
 from noisette.types import CORRECT, UNVERIFIED, BoolArray, Float64Array
 
 MAX_CLASSES = 20
@@ -31,7 +32,7 @@ _LONGEST_NAME = 34
 
 
 def report_figures(data: ReportData) -> dict[str, str]:
-    """Give the figures by name: "precision_recall", "roc", "histogram", "classes", "reliability", "confusions"."""
+    """Give the figures by name: precision_recall, roc, histogram, classes, reliability, rounds, confusions."""
     figures: dict[str, str] = {}
     curves = _curves(data)
     if curves:
@@ -47,6 +48,8 @@ def report_figures(data: ReportData) -> dict[str, str]:
     reliability = _reliability(data)
     if reliability:
         figures["reliability"] = reliability
+    if len(data.rounds) > 1:
+        figures["rounds"] = rounds_figure(data.rounds)
     if data.confusions is not None and data.confusions.pairs:
         figures["confusions"] = confusion_figure(data.confusions)
     return figures

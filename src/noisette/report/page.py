@@ -89,6 +89,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "num_weight_warnings": len(data.weights.warnings),
         "duplicates": data.duplicates,
         "pictures": duplicate_pictures(data),
+        "rounds": words.rounds(data),
         "confusions": "" if data.confusions is None else confusion_words(data.confusions),
         "settings": data.settings,
         "versions": data.versions,

@@ -165,6 +165,23 @@ class ClassConfusions:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class RoundFigures:
+    """One round of the joint training of classifier and verifier; NaN = not measured.
+
+    Attributes:
+        name: "0", "1", ..., or words for a last step after them.
+        detection_error: average error of finding wrong labels on verified samples that the verifier had not seen.
+        held_out_error: the same on verified samples of evaluation splits, which nothing had seen.
+        accuracy: top-1 of the round's classifier, in [0, 1], by what it was measured on.
+    """
+
+    name: str
+    detection_error: float = _NAN
+    held_out_error: float = _NAN
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ReportData:
     """Everything a report shows; N samples, K classes.
 
@@ -188,6 +205,7 @@ class ReportData:
         samples: most suspicious first; the page shows as many as fit it.
         duplicates: samples that show the same picture; None = not looked for.
         confusions: which classes a trained classifier confuses, from `class_confusions`; None = not known.
+        rounds: of the joint training, in order; empty = there were none.
         settings: name to value, in the order to show.
         versions: program to version, in the order to show.
         notes: warnings in words, shown on the first screen.
@@ -213,6 +231,7 @@ class ReportData:
     samples: Sequence[SuspiciousSample] = ()
     duplicates: Duplicates | None = None
     confusions: ClassConfusions | None = None
+    rounds: Sequence[RoundFigures] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()

@@ -218,6 +218,17 @@ def calibration(data: ReportData) -> str:
     return f"{seen}. {choice_words(data)}" if seen else choice_words(data)
 
 
+def rounds(data: ReportData) -> str:
+    """Say what the figures of joint training must be read with."""
+    parts = []
+    if any("given" in name for one in data.rounds for name in one.accuracy):
+        parts.append("Some given labels are wrong: a classifier that repeats their mistakes looks better under them.")
+    seen = [one for one in data.rounds if not math.isnan(one.detection_error) and math.isnan(one.held_out_error)]
+    if len(seen) > 1:
+        parts.append("From round 2 on the classifier behind the features knew the checked labels, which flatters.")
+    return " ".join(parts)
+
+
 def next_reason(data: ReportData) -> str:
     """Say what to do next and why."""
     if data.next_reason:
