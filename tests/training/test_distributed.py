@@ -123,7 +123,20 @@ def test_the_others_hear_why_the_first_process_failed(as_one_of_two: Callable[[i
         pytest.fail("must not go on")
 
 
+@pytest.mark.parametrize(("others", "expected"), [({"decisions": 1}, True), ({"decisions": 2}, False)])
+def test_processes_find_out_that_they_do_not_know_the_same(
+    others: object, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gather(found: list[object], own: object) -> None:
+        found[:] = [others, own]
+
+    monkeypatch.setattr(processes, "this_process", lambda: (1, 2))
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    assert processes.is_same_everywhere({"decisions": 1}) is expected
+
+
 def test_one_process_has_nothing_to_agree_on() -> None:
+    assert processes.is_same_everywhere("anything")
     assert processes.this_process() == (0, 1)
     assert processes.mean_over_processes(torch.tensor(2.5, dtype=torch.float64)) == 2.5
     processes.share_buffers([torch.nn.BatchNorm2d(2)])

@@ -36,7 +36,7 @@ from noisette.training import (
     train_classifier,
     write_model_folder,
 )
-from noisette.training.processes import first_goes_first, this_process
+from noisette.training.processes import first_goes_first, is_same_everywhere, this_process
 from noisette.types import BadRow, Progress, silent
 
 NAME = "classifier"
@@ -118,6 +118,8 @@ def train(
                 _begin(folder, identity, fresh=fresh)
             workers = _loaders(num_workers, count_samples(workspace.samples), options.batch_size)
             sources = gather(workspace, name, folder, workers, progress if is_first else silent)
+        if not is_same_everywhere(about):
+            raise WorkspaceError("samples, decisions or scores have changed while pictures were looked at; start again")
         trained = _train(workspace, sources, folder, str(where), checkpoint_steps, progress)
         with first_goes_first() as is_first:
             if is_first:

@@ -127,6 +127,16 @@ def mean_over_processes(value: Tensor) -> float:
     return float(total) / size
 
 
+def is_same_everywhere(value: object) -> bool:
+    """Tell, in every process the same, whether all have an equal value."""
+    size = this_process()[1]
+    if size == 1:
+        return True
+    values: list[object] = [None] * size
+    torch.distributed.all_gather_object(values, value)
+    return all(other == values[0] for other in values)
+
+
 def check_same_start(position: Position, folder: Path) -> None:
     """Find out that a process does not see the checkpoint, before all wait for each other for ever.
 
