@@ -140,7 +140,9 @@ def test_factors_learn_from_the_start(form: str, warm: bool) -> None:
     """Where both factors of the parameter-efficient form start at 0, neither ever moves."""
     head = make_head(form, random=False, num_train_samples=256)
     if warm:
-        head.load_linear(nn.Linear(D, K))
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            head.load_linear(nn.Linear(D, K))
     before = {name: p.detach().clone() for name, p in head.named_parameters()}
     optimizer = torch.optim.SGD(head.parameters(), lr=0.5)
     generator = torch.Generator().manual_seed(0)

@@ -13,6 +13,8 @@ from noisette.heads.settings import MIN_STD
 START_STD = 0.7
 WARM_STD = 0.1
 WARM_FACTOR = 0.01
+WARM_XL = 0.03
+"""Noise of logits, differing by class here: classes change places where they differ by its square (1e-3)."""
 
 
 def start_std(layer: nn.Linear, std: float) -> None:

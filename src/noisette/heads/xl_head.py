@@ -11,7 +11,7 @@ from noisette.functional.logit_noise import NoiseKind
 from noisette.heads.base import HeteroscedasticBase
 from noisette.heads.distribution import LogitDistribution, at_least_float32
 from noisette.heads.factors import NoiseLayers
-from noisette.heads.initialization import WARM_FACTOR, copy_linear
+from noisette.heads.initialization import WARM_XL, copy_linear
 from noisette.heads.settings import HeadSettings
 
 
@@ -107,4 +107,5 @@ class HeteroscedasticXLHead(HeteroscedasticBase):
         """
         copy_linear(linear, self.loc)
         norm = float(self.loc.weight.detach().float().square().sum(1).mean().sqrt())
-        self.spread.start_small(WARM_FACTOR / max(norm, 1e-6), WARM_FACTOR / max(norm, 1e-6))
+        small = WARM_XL / max(norm, 1e-6)
+        self.spread.start_small(small, small)
