@@ -7,7 +7,7 @@ import pytest
 import noisette
 from noisette.errors import InvalidInputError, WorkspaceError
 from noisette.pipeline.run import run
-from noisette.pipeline.workspace import Workspace, keep_settings, with_settings
+from noisette.pipeline.workspace import Workspace, keep_settings, open_workspace, with_settings
 from tests.pipeline.conftest import files, workspace
 from tests.pipeline.rounds_data import done, done_root, start, start_root
 
@@ -53,3 +53,22 @@ def test_rounds_are_not_made_with_weights_that_need_none(start: Workspace) -> No
 def test_joint_training_needs_pictures(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="so there is no network below them to train"):
         run(workspace, joint="end-to-end")
+
+
+def test_end_to_end_trains_takes_features_and_finds_wrong_labels_by_them(start: Workspace) -> None:
+    opened = with_settings(start, train={"batch_size": 32})
+    found = run(opened, joint="end-to-end", num_workers=0)
+    assert found.classifier == start.model("end-to-end")
+    assert found.training is not None
+    assert found.training.facts.weights == "end-to-end"
+    assert found.embedding is not None
+    assert found.embedding.backbone == "end-to-end"
+    assert found.detection.num_samples == 84
+    assert any("learned from the checked labels" in note for note in found.notes)
+    kept = open_workspace(start.root).settings
+    assert (kept.embed.backbone, kept.train.backbone, kept.train.weights) == ("end-to-end", "small-resnet:4", "soft")
+    again = run(start.root, joint="end-to-end", num_workers=0)
+    assert again.training is not None
+    assert again.embedding is not None
+    assert again.training.was_current
+    assert again.embedding.was_current

@@ -12,6 +12,10 @@ from noisette.pipeline.rounds_record import RoundRecord
 ENOUGH_VERIFIED = 100
 """From so many on, verified labels of the validation split say more than all given ones, of which some are wrong."""
 _MEASURED_ON = (("validation", "verified", ENOUGH_VERIFIED), ("validation", "given", 1), (HELD_OUT, "verified", 1))
+KNOWS_THE_ANSWERS = (
+    "the features are of a classifier that learned from the checked labels: errors on these flatter it; labels checked "
+    "in a validation or test split would not"
+)
 
 
 class BestRound(NamedTuple):
@@ -79,10 +83,7 @@ def _flattered(records: Sequence[RoundRecord]) -> list[str]:
     ]
     if not blind:
         return []
-    return [
-        f"from round {blind[0].number} on, the features are of a classifier that learned from the checked labels: "
-        "errors on these flatter it; labels checked in a validation or test split would not"
-    ]
+    return [f"from round {blind[0].number} on, {KNOWS_THE_ANSWERS}"]
 
 
 def _best(records: Sequence[RoundRecord]) -> list[str]:

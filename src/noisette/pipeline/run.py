@@ -31,6 +31,7 @@ class RunResult:
         training: the classifier of `train`, or of the joint training end to end; None = not asked for.
         rounds: the joint loop; None = not asked for.
         classifier: the folder of the classifier that is the result; None = none was trained.
+        notes: what a person should know of a joint training, beside the notes of detection.
     """
 
     embedding: EmbedResult | None
@@ -39,6 +40,7 @@ class RunResult:
     training: TrainResult | None = None
     rounds: RoundsResult | None = None
     classifier: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -81,7 +83,9 @@ def run(
     if joint == END_TO_END:
         made = run_end_to_end(opened, progress, num_workers=num_workers, device=device)
         report = make_report(made.workspace, progress)
-        return RunResult(made.embedding, made.detection, report, made.training, classifier=made.classifier)
+        return RunResult(
+            made.embedding, made.detection, report, made.training, classifier=made.classifier, notes=made.notes
+        )
     if rounds:
         loop = run_rounds(
             opened,
@@ -92,7 +96,9 @@ def run(
             verified_last=verified_last or opened.settings.rounds.verified_last,
         )
         report = make_report(loop.workspace, progress)
-        return RunResult(loop.embedding, loop.detection, report, rounds=loop, classifier=loop.classifier)
+        return RunResult(
+            loop.embedding, loop.detection, report, rounds=loop, classifier=loop.classifier, notes=loop.notes
+        )
     return _steps(opened, progress, train, num_workers, device)
 
 

@@ -11,6 +11,7 @@ from noisette.pipeline.detect import DetectResult, detect
 from noisette.pipeline.embed import EmbedResult, embed
 from noisette.pipeline.embed_run import is_begun_otherwise as is_embedding_begun_otherwise
 from noisette.pipeline.exclusive import alone
+from noisette.pipeline.rounds_notes import KNOWS_THE_ANSWERS
 from noisette.pipeline.rounds_settings import END_TO_END, features_of, with_start
 from noisette.pipeline.train import TrainResult, is_begun_otherwise, train
 from noisette.pipeline.workspace import Workspace, keep_settings, with_settings
@@ -25,6 +26,7 @@ class EndToEndResult(NamedTuple):
     training: TrainResult
     embedding: EmbedResult
     detection: DetectResult
+    notes: tuple[str, ...]
 
 
 def run_end_to_end(
@@ -57,4 +59,5 @@ def run_end_to_end(
         fresh = is_embedding_begun_otherwise(opened, about_embed(opened))
         embedding = embed(opened, progress, num_workers=num_workers, device=device, fresh=fresh)
         found = detect(opened, progress)
-    return EndToEndResult(opened, trained.path, trained, embedding, found)
+    notes = (KNOWS_THE_ANSWERS,) if found.measured else ()
+    return EndToEndResult(opened, trained.path, trained, embedding, found, notes)
