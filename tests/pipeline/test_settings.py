@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from noisette.errors import DataFileError
-from noisette.pipeline.settings import Settings, read_settings, write_settings
+from noisette.pipeline.settings import Settings, TrainSettings, read_settings, write_settings
+from noisette.training.recipe import TrainingRecipe
 
 
 def changed(name: str, value: object) -> object:
@@ -89,3 +90,14 @@ def test_a_goal_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text('[detect]\ngoal = "recall=0.9"\n')
     with pytest.raises(DataFileError, match=r"`goal` must be error, precision=SHARE .*, got 'recall=0\.9'"):
         read_settings(path)
+
+
+def test_the_settings_of_a_training_are_the_recipe_of_python() -> None:
+    # They are written twice: to import the recipe is to import torch, which few commands need.
+    settings = dataclasses.asdict(TrainSettings())
+    recipe = dataclasses.asdict(TrainingRecipe())
+    del recipe["num_workers"]
+    assert {name: settings[name] for name in recipe} == {
+        name: value or settings[name] for name, value in recipe.items()
+    }
+    assert settings["ema_decay"] == settings["clip_norm"] == 0.0  # none
