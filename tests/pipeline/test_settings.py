@@ -98,6 +98,6 @@ def test_the_settings_of_a_training_are_the_recipe_of_python() -> None:
     recipe = dataclasses.asdict(TrainingRecipe())
     del recipe["num_workers"]
     assert {name: settings[name] for name in recipe} == {
-        name: value or settings[name] for name, value in recipe.items()
+        name: settings[name] if value is None else value for name, value in recipe.items()
     }
     assert settings["ema_decay"] == settings["clip_norm"] == 0.0  # none
