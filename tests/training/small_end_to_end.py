@@ -1,14 +1,22 @@
-"""Points in classes, 40 % of them under a wrong label, some of which are verified; a network that learns them."""
+"""Points in classes, 40 % of them under a wrong label, some of which are verified; a network that learns them.
+
+``torchrun small_end_to_end.py FOLDER`` trains it in several processes.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from noisette.training import TrainingRecipe, train_end_to_end
 from noisette.types import IntArray
 
 FEATURES, HIDDEN = 12, 16
@@ -48,3 +56,25 @@ def network(classes: int = 3) -> nn.Sequential:
 
 def state_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def _main(folder: Path) -> None:
+    """Train as one of several processes that torchrun has started; keep what this one came to."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo")
+    data = made()
+    done = train_end_to_end(
+        network(), data.data, verification_labels=data.verification, num_references=4, refresh_steps=3,
+        verified_per_step=3, recipe=TrainingRecipe(epochs=3, batch_size=8, learning_rate=0.02), validation=data.data,
+        folder=folder, checkpoint_steps=2,
+    )  # fmt: skip
+    losses = torch.tensor([[record.loss, *record.terms.values()] for record in done.history], dtype=torch.float64)
+    rank = torch.distributed.get_rank()
+    save_file(state_of(done.network) | {"history": losses}, folder / f"result{rank}.safetensors")
+    torch.distributed.barrier()
+    # To take a gloo group down is to join its threads with the interpreter's lock in hand, which one may want.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

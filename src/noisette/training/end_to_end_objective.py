@@ -116,7 +116,8 @@ class EndToEndObjective:
 
     def _count(self, *terms: Tensor) -> None:
         one = terms[0].new_ones(())
-        self.learner.sums += torch.stack([one, *(term.detach() for term in terms)]).to(self.learner.sums)
+        counted = torch.stack([one, *(term.detach() for term in terms)]).to(self.learner.sums)
+        self.learner.sums += _mean_of_processes(counted)
 
     def classifier(self, learner: JointNetwork) -> nn.Module:
         """Give the classifier alone."""
