@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from noisette.training import TrainingRecipe, VerifierLoss
 from noisette.training.end_to_end_network import JointNetwork
 from noisette.training.end_to_end_objective import EndToEndObjective, References
+from noisette.training.end_to_end_options import JointOptions
 from noisette.training.end_to_end_samples import COMPARED, LEARNED, VERIFIED, JointSamples, joint_labels
 from noisette.verifier.cleannet.network import CleanNet
 from tests.oracles import end_to_end as oracle
@@ -23,7 +24,7 @@ KNOWN = joint_labels(MADE.data, None, MADE.verification, CORRECTED)
 
 
 def objective(dtype: torch.dtype = torch.float32, **changes: Any) -> EndToEndObjective:
-    options = {"warmup_steps": 0, "verifier_weight": 0.7, "detach_weight": True} | changes
+    options: dict[str, Any] = {"warmup_epochs": 0.0, "verifier_weight": 0.7, "detach_weight": True} | changes
     classifier = network(4).to(dtype)
     cleannet = CleanNet(HIDDEN, "l2", generator=torch.Generator().manual_seed(0)).to(dtype)
     learner = JointNetwork(classifier, None, cleannet, 4, 3).to(dtype)
@@ -33,10 +34,12 @@ def objective(dtype: torch.dtype = torch.float32, **changes: Any) -> EndToEndObj
         *(part.to(dtype) if part.is_floating_point() else part for part in MADE.data.tensors)
     )
     recipe = TrainingRecipe(batch_size=DRAWN)
-    found = EndToEndObjective(
-        learner, References(data, rows, recipe, 0), recipe, VerifierLoss(), steps=2, refresh_steps=5,
-        share_correct=SHARE, verified_per_step=BESIDES, **options,
+    joint = JointOptions(
+        num_references=3, refresh_steps=5, verified_per_step=BESIDES, layer=None, normalization="l2", dropout=0.0,
+        verifier_loss=VerifierLoss(), **options,
     )  # fmt: skip
+    references = References(data, rows, recipe, 0)
+    found = EndToEndObjective(learner, references, recipe, joint, steps=2, share_correct=SHARE)
     found.before_step(0, 0)
     learner.train()
     learner.backbone.model[3].p = 0.0  # type: ignore[index]
@@ -56,9 +59,9 @@ def gradients(module: nn.Module) -> float:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("warmup_steps", [0, 1])
-def test_the_loss_is_that_of_the_formulas(dtype: torch.dtype, warmup_steps: int) -> None:
-    joint = objective(dtype, warmup_steps=warmup_steps)
+@pytest.mark.parametrize("warmup_epochs", [0.0, 0.5])
+def test_the_loss_is_that_of_the_formulas(dtype: torch.dtype, warmup_epochs: float) -> None:
+    joint = objective(dtype, warmup_epochs=warmup_epochs)
     images, targets, weight = batch(dtype)
     with torch.no_grad():
         features = joint.learner.backbone.with_output(images)[0].double().numpy()
@@ -76,7 +79,7 @@ def test_the_loss_is_that_of_the_formulas(dtype: torch.dtype, warmup_steps: int)
     undecided = [
         oracle.raw_weight(1.0, int(verified[row]), bool(learned[row] != compared[row])) for row in range(DRAWN)
     ]
-    weights = undecided if warmup_steps else [one / mean for one in raw]
+    weights = undecided if warmup_epochs else [one / mean for one in raw]
     of_classifier = oracle.classifier_loss(logits[:DRAWN], learned[:DRAWN], weights)
     of_verifier = oracle.verifier_loss(
         features, compared, verified, references, w, VerifierLoss(), share_correct=SHARE, drawn=DRAWN

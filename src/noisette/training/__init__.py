@@ -2,8 +2,9 @@
 
 from noisette.training.checkpoints import EpochRecord
 from noisette.training.classifier import TrainedClassifier, train_classifier
-from noisette.training.end_to_end import EndToEndResult, check_joint_recipe, train_end_to_end
+from noisette.training.end_to_end import EndToEndResult, train_end_to_end
 from noisette.training.end_to_end_loss import VerifierLoss
+from noisette.training.end_to_end_options import check_joint_recipe
 from noisette.training.evaluation import ClassifierMetrics, evaluate_classifier, predict
 from noisette.training.model_folder import ModelFolder, read_model_folder, write_model_folder
 from noisette.training.out_of_sample import out_of_sample_probabilities

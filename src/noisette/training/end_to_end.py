@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noisette.errors import InvalidInputError, ShapeError
+from noisette.errors import ShapeError
 from noisette.features.penultimate import PenultimateFeatures
 from noisette.training.batches import TrainingBatches, map_style_size
 from noisette.training.checkpoints import EpochRecord
@@ -18,18 +18,17 @@ from noisette.training.classifier import TrainedClassifier
 from noisette.training.end_to_end_loss import VerifierLoss
 from noisette.training.end_to_end_network import JointNetwork
 from noisette.training.end_to_end_objective import EndToEndObjective, References
-from noisette.training.end_to_end_samples import JointSamples, check_classes, joint_labels
+from noisette.training.end_to_end_options import JointOptions, check_joint_recipe
+from noisette.training.end_to_end_samples import JointLabels, JointSamples, check_classes, joint_labels
 from noisette.training.end_to_end_scores import similarities
 from noisette.training.evaluation import evaluation_mode
-from noisette.training.loop import LoopOptions, about_training, hash_of, run_loop
+from noisette.training.loop import LoopOptions, about_training, run_loop
 from noisette.training.processes import this_process
 from noisette.training.randomness import derived_seed, own_randomness, seed_everything
 from noisette.training.recipe import TrainingRecipe
-from noisette.types import CORRECT, UNVERIFIED, ArrayLike, Float32Array, Progress, silent
+from noisette.types import ArrayLike, Float32Array, Progress, silent
 from noisette.verifier.cleannet.network import CleanNet
 from noisette.verifier.cleannet.normalization import Normalization
-
-_ENCODED_SHARE = 0.1  # pictures encoded as references, for each that is learned from
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +95,8 @@ def train_end_to_end(
     Each step minimises ``sum(w l) / B + verifier_weight * L``: l is the cross-entropy of a sample, w = max(0, s) the
     weight that CleanNet gives its label (Lee et al., CVPR 2018, w_soft), L is CleanNet's own loss. A label found
     correct has weight 1; one found wrong is learned as its correct label with weight 1, where that is known, else not
-    at all.
-    The weights are divided by the exponential average of their mean over about 100 steps (taken as at least 0.05), so
-    that the learning rate means what it does without weights.
+    at all. The weights are divided by the exponential average of their mean over about 100 steps (taken as at least
+    0.05), so that the learning rate means what it does without weights.
 
     Args:
         model: (B, ...) pictures -> (B, K) logits or log-probabilities, changed in place. Parts whose parameters are all
@@ -141,10 +139,19 @@ def train_end_to_end(
         NoisetteError: the loss, or the model, is not finite.
     """
     recipe, device = recipe or TrainingRecipe(), torch.device(device)
-    verifier_loss = verifier_loss or VerifierLoss()
-    warmup_epochs = recipe.epochs / 5 if warmup_epochs is None else warmup_epochs
-    verified_per_step = max(1, recipe.batch_size // 4) if verified_per_step is None else verified_per_step
-    _check(recipe, num_references, refresh_steps, verified_per_step, warmup_epochs, verifier_weight)
+    check_joint_recipe(recipe)
+    joint = JointOptions(
+        num_references=num_references,
+        refresh_steps=refresh_steps,
+        verified_per_step=max(1, recipe.batch_size // 4) if verified_per_step is None else verified_per_step,
+        warmup_epochs=recipe.epochs / 5 if warmup_epochs is None else warmup_epochs,
+        verifier_weight=verifier_weight,
+        detach_weight=detach_weight,
+        layer=layer,
+        normalization=normalization,
+        dropout=dropout,
+        verifier_loss=verifier_loss or VerifierLoss(),
+    )
     known = joint_labels(train, labels, verification_labels, correct_labels)
     options = LoopOptions(
         recipe=recipe,
@@ -154,55 +161,23 @@ def train_end_to_end(
         multilabel=False,
         folder=Path(folder) if folder else None,
         checkpoint_steps=checkpoint_steps,
-        about=about_training(recipe, train, None, None)
-        | {
-            "`verification_labels`": hash_of(known.verification),
-            "given labels": hash_of(known.given),
-            "labels to learn": hash_of(known.learned),
-            "`num_references`": num_references,
-            "`refresh_steps`": refresh_steps,
-            "`verified_per_step`": verified_per_step,
-            "`warmup_epochs`": warmup_epochs,
-            "`verifier_weight`": verifier_weight,
-            "`detach_weight`": detach_weight,
-            "`layer`": layer,
-            "`normalization`": normalization,
-            "`dropout`": dropout,
-            "`verifier_loss`": asdict(verifier_loss),
-        },
+        about=about_training(recipe, train, None, None) | known.about() | joint.about(),
         progress=progress,
     )
     rank, world_size = this_process()
     batches = TrainingBatches(
         JointSamples(train, known), recipe, random_state, labels=known.learned, rank=rank, world_size=world_size,
-        pin_memory=device.type == "cuda", extra=known.pairs() if verified_per_step else None,
-        extra_size=verified_per_step,
+        pin_memory=device.type == "cuda", extra=known.pairs() if joint.verified_per_step else None,
+        extra_size=joint.verified_per_step,
     )  # fmt: skip
     plain = train if plain is None else plain
     if map_style_size(plain, "plain") != batches.size:
         raise ShapeError(f"`plain` must hold the samples of `train`, {batches.size}, got {len(plain)}")
-    with own_randomness():
-        seed_everything(derived_seed(random_state), device)
-        num_classes, num_features = _sizes(model.to(device), plain[0][0].to(device), layer)
-    check_classes(known, num_classes)
-    generator = torch.Generator().manual_seed(derived_seed(random_state, 1))
-    cleannet = CleanNet(num_features, normalization, dropout, generator=generator)
-    learner = JointNetwork(model, layer, cleannet, num_classes, num_references)
-    rows = known.references(num_classes, num_references, np.random.default_rng([random_state, 2]))
+    learner = _learner(model, plain[0][0], known, joint, device, random_state)
+    rows = known.references(len(learner.references), num_references, np.random.default_rng([random_state, 2]))
     references = References(plain, rows, recipe, random_state)
-    encoded = int((rows >= 0).sum())
     objective = EndToEndObjective(
-        learner,
-        references,
-        recipe,
-        verifier_loss,
-        steps=batches.steps,
-        refresh_steps=refresh_steps or max(1, round(encoded / (_ENCODED_SHARE * recipe.batch_size))),
-        warmup_steps=round(warmup_epochs * batches.steps),
-        share_correct=float((known.verification[known.verification != UNVERIFIED] == CORRECT).mean()),
-        verified_per_step=verified_per_step,
-        verifier_weight=verifier_weight,
-        detach_weight=detach_weight,
+        learner, references, recipe, joint, steps=batches.steps, share_correct=known.share_correct
     )
     done = run_loop(objective, batches, options)
     with own_randomness():
@@ -211,39 +186,17 @@ def train_end_to_end(
     return EndToEndResult(classifier, done.learner)
 
 
-def _sizes(model: nn.Module, picture: Tensor, layer: str | None) -> tuple[int, int]:
-    """Give K and D, as one picture shows them."""
-    with torch.no_grad(), evaluation_mode(model):
-        features, outputs = PenultimateFeatures(model, layer).with_output(picture[None])
+def _learner(
+    model: nn.Module, picture: Tensor, known: JointLabels, joint: JointOptions, device: torch.device, random_state: int
+) -> JointNetwork:
+    """Put a new CleanNet on the classifier; one picture shows how many classes and features there are."""
+    with own_randomness(), torch.no_grad(), evaluation_mode(model.to(device)):
+        seed_everything(derived_seed(random_state), device)
+        features, outputs = PenultimateFeatures(model, joint.layer).with_output(picture[None].to(device))
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise ShapeError(f"`model` must give (B, K) outputs, got {got} for one picture")
-    return outputs.shape[1], features.shape[1]
-
-
-def _check(
-    recipe: TrainingRecipe,
-    num_references: int,
-    refresh_steps: int | None,
-    verified_per_step: int,
-    warmup_epochs: float,
-    verifier_weight: float,
-) -> None:
-    for name, value, least in (
-        ("num_references", num_references, 1),
-        ("refresh_steps", 1 if refresh_steps is None else refresh_steps, 1),
-        ("verified_per_step", verified_per_step, 0),
-        ("warmup_epochs", warmup_epochs, 0),
-        ("verifier_weight", verifier_weight, 0),
-    ):
-        if not value >= least:
-            raise InvalidInputError(f"`{name}` must be at least {least}, got {value}")
-    check_joint_recipe(recipe)
-
-
-def check_joint_recipe(recipe: TrainingRecipe) -> None:
-    """Raise InvalidInputError for what `train_end_to_end` cannot do: mixup, sampling by weight."""
-    if recipe.mixup > 0:
-        raise InvalidInputError("`recipe` has mixup, but a mixture of two pictures has no label to verify; set mixup=0")
-    if recipe.sampling == "weighted":
-        raise InvalidInputError("`recipe` has sampling='weighted', but the weights are only found; take 'shuffle'")
+    check_classes(known, outputs.shape[1])
+    generator = torch.Generator().manual_seed(derived_seed(random_state, 1))
+    cleannet = CleanNet(features.shape[1], joint.normalization, joint.dropout, generator=generator)
+    return JointNetwork(model, joint.layer, cleannet, outputs.shape[1], joint.num_references)

@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader
 from noisette.training.batches import SeededSamples
 from noisette.training.end_to_end_loss import (
     LEAST_MEAN,
-    VerifierLoss,
     all_classes_loss,
     label_weights,
     published_loss,
 )
 from noisette.training.end_to_end_network import TERMS, JointNetwork, JointOutput
+from noisette.training.end_to_end_options import JointOptions
 from noisette.training.end_to_end_samples import COMPARED, LEARNED, VERIFIED
 from noisette.training.evaluation import evaluation_mode
 from noisette.training.loop import lower_precision
@@ -34,16 +34,11 @@ class EndToEndObjective:
 
     Args:
         learner: classifier, CleanNet and buffers.
-        references: which samples show each class.
+        references: the samples that show each class.
         recipe: of the classifier.
-        verifier_loss: numbers of CleanNet's loss.
+        joint: all else; V is `verified_per_step`, samples at the end of a batch for CleanNet alone.
         steps: in an epoch.
-        refresh_steps: steps between two encodings of the references.
-        warmup_steps: first steps, in which all weights of unverified samples are 1.
         share_correct: of verified labels, see `all_classes_loss`.
-        verified_per_step: V, samples at the end of a batch for CleanNet alone.
-        verifier_weight: of its loss.
-        detach_weight: the classification loss does not change CleanNet through the weights.
     """
 
     def __init__(
@@ -51,22 +46,16 @@ class EndToEndObjective:
         learner: JointNetwork,
         references: References,
         recipe: TrainingRecipe,
-        verifier_loss: VerifierLoss,
+        joint: JointOptions,
         *,
         steps: int,
-        refresh_steps: int,
-        warmup_steps: int,
         share_correct: float,
-        verified_per_step: int,
-        verifier_weight: float,
-        detach_weight: bool,
     ) -> None:
-        self.learner, self._references, self._recipe, self._verifier_loss = (
-            learner, references, recipe, verifier_loss,
-        )  # fmt: skip
-        self._steps, self._refresh_steps, self._warmup_steps = steps, refresh_steps, warmup_steps
-        self._verified_per_step, self._verifier_weight = verified_per_step, verifier_weight
-        self._detach_weight, self._share_correct, self._step = detach_weight, share_correct, 0
+        self.learner = learner
+        self._references, self._recipe, self._joint = references, recipe, joint
+        self._steps, self._share_correct, self._step = steps, share_correct, 0
+        self._refresh_steps = joint.refreshed_every(references.size, recipe.batch_size)
+        self._warmup_steps = round(joint.warmup_epochs * steps)
 
     def before_step(self, epoch: int, step: int) -> None:
         """Encode the references where it is time."""
@@ -79,7 +68,7 @@ class EndToEndObjective:
         with lower_precision(self._recipe, images):
             found: JointOutput = learner(images, targets[:, COMPARED])
         similarity = found.similarity
-        own = slice(0, len(images) - self._verified_per_step)
+        own = slice(0, len(images) - self._joint.verified_per_step)
         scaled, mean = self._weights(similarity[own], targets[own])
         weights = weight[own].to(scaled) * scaled
         of_classifier = batch_loss(
@@ -87,13 +76,13 @@ class EndToEndObjective:
         )
         of_verifier = self._of_verifier(found, targets[:, VERIFIED], similarity, own.stop)
         self._count(of_classifier, of_verifier, mean)
-        return of_classifier + self._verifier_weight * of_verifier
+        return of_classifier + self._joint.verifier_weight * of_verifier
 
     def _weights(self, similarity: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Give (B,) weights, 1 or 0 in the warm-up, then CleanNet's scaled to a running mean of 1; and the raw mean."""
         is_corrected = targets[:, LEARNED] != targets[:, COMPARED]
         raw = label_weights(
-            similarity.detach() if self._detach_weight else similarity, targets[:, VERIFIED], is_corrected
+            similarity.detach() if self._joint.detach_weight else similarity, targets[:, VERIFIED], is_corrected
         )
         # The mean is followed from the first step on, so that it is right when the weights come into force.
         of_batch = _mean_of_processes(raw.detach().mean())
@@ -104,15 +93,15 @@ class EndToEndObjective:
 
     def _of_verifier(self, found: JointOutput, verified: Tensor, similarity: Tensor, drawn: int) -> Tensor:
         """Give CleanNet's loss; the first `drawn` samples are of the data set as it is, with no more verified ones."""
-        published = published_loss(similarity, verified, found.query, found.reconstruction, self._verifier_loss)
+        published = published_loss(similarity, verified, found.query, found.reconstruction, self._joint.verifier_loss)
         placed = all_classes_loss(
             found.similarities[:drawn],
             found.own[:drawn],
             verified[:drawn],
             share_correct=self._share_correct,
-            margin=self._verifier_loss.margin,
+            margin=self._joint.verifier_loss.margin,
         )
-        return published + self._verifier_loss.classes_weight * placed
+        return published + self._joint.verifier_loss.classes_weight * placed
 
     def _count(self, *terms: Tensor) -> None:
         one = terms[0].new_ones(())
@@ -143,6 +132,7 @@ class References:
 
     def __init__(self, dataset: Any, rows: IntArray, recipe: TrainingRecipe, random_state: int) -> None:
         self._dataset, self._rows, self._recipe, self._seed = SeededSamples(dataset), rows, recipe, random_state
+        self.size = int((rows >= 0).sum())
 
     @torch.no_grad()
     def encode(self, learner: JointNetwork, step: int) -> None:

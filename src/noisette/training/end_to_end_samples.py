@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from noisette.errors import InvalidInputError, NotVerifiedError, ShapeError, UnknownClassError
 from noisette.training.batches import map_style_size
+from noisette.training.loop import hash_of
 from noisette.types import (
     CORRECT,
     MISLABELLED,
@@ -47,6 +48,19 @@ class JointLabels:
         """(N,) learned under another label than the given one."""
         mask: BoolArray = self.learned != self.given
         return mask
+
+    @property
+    def share_correct(self) -> float:
+        """Share of given labels found correct among the verified."""
+        return float((self.verification[self.verification != UNVERIFIED] == CORRECT).mean())
+
+    def about(self) -> dict[str, Any]:
+        """Give what a checkpoint is compared by."""
+        return {
+            "`verification_labels`": hash_of(self.verification),
+            "given labels": hash_of(self.given),
+            "labels to learn": hash_of(self.learned),
+        }
 
     def pairs(self) -> IntArray:
         """Give (P,) indices in `JointSamples` of verified pairs: (given, 1 or 0) and, if corrected, (learned, 1)."""
