@@ -11,6 +11,7 @@ from noisette.pipeline.embed import embed
 from noisette.pipeline.rounds import RoundsResult, run_rounds
 from noisette.pipeline.rounds_about import round_states
 from noisette.pipeline.rounds_record import read_rounds
+from noisette.pipeline.rounds_settings import last_step, tuning
 from noisette.pipeline.workspace import Workspace, keep_settings, open_workspace, with_settings
 from noisette.store import ParquetTable
 from noisette.types import Progress, silent
@@ -52,17 +53,15 @@ def loop(opened: Workspace, progress: Progress = silent, rounds: int = 2, **opti
     return run_rounds(opened, rounds, progress, num_workers=0, **options)
 
 
-def test_the_steps_come_in_the_order_of_the_loop(start: Workspace) -> None:
-    log = Log()
-    found = loop(start, log, verified_last=True)
-    assert log.steps == WHOLE
-    assert found.classifier == start.model("round-2-verified")
-    assert [one.name for one in found.records] == ["round-0", "round-1", "round-2", "round-2-verified"]
-    assert [one.weights for one in found.records] == ["none", "soft", "soft", "verified"]
-    assert not found.was_current
-    features = ParquetTable(start.features)
+def test_the_steps_come_in_the_order_of_the_loop(done: Workspace) -> None:
+    assert tuple(json.loads((done.root.parent / "steps.json").read_text(encoding="utf-8"))) == WHOLE
+    records = read_rounds(done)
+    assert [one.name for one in records] == ["round-0", "round-1", "round-2", "round-2-verified"]
+    assert [one.weights for one in records] == ["none", "soft", "soft", "verified"]
+    features = ParquetTable(done.features)
     assert (features.metadata["backbone"], features.num_features) == ("round-1", 32)
-    assert open_workspace(start.root).settings.embed.backbone == "round-1"
+    assert done.settings.embed.backbone == "round-1"
+    assert done.settings.train.backbone == "small-resnet:4"
 
 
 def test_a_record_says_what_was_measured_on_whom(done: Workspace) -> None:
@@ -84,7 +83,7 @@ def test_a_record_says_what_was_measured_on_whom(done: Workspace) -> None:
     assert str(done.root) not in text
 
 
-@pytest.mark.parametrize("step", [1, 2, 8, 17])
+@pytest.mark.parametrize("step", [2, 8, 17])
 def test_a_stopped_run_goes_on_and_gives_the_same_bytes(step: int, start: Workspace, done: Workspace) -> None:
     with pytest.raises(_Stop):
         loop(start, Log(step), verified_last=True)
@@ -176,7 +175,7 @@ def test_a_classifier_that_was_changed_is_made_again(done: Workspace) -> None:
 
 
 def test_the_start_is_written_down_before_it_is_overwritten(start: Workspace) -> None:
-    of_embedding = with_settings(start, train={"backbone": "", "image_size": 0}, embed={"backbone": "pixels:4"})
+    of_embedding = with_settings(start, train={"backbone": "", "image_size": 8}, embed={"backbone": "pixels:4"})
     loop(of_embedding, rounds=1)
     opened = open_workspace(start.root)
     assert (opened.settings.train.backbone, opened.settings.embed.backbone) == ("small-resnet", "round-0")
@@ -190,12 +189,19 @@ def test_the_start_is_written_down_before_it_is_overwritten(start: Workspace) ->
     assert round_states(forgotten)["round-0"] == ("stale", "backbone changed")
 
 
-def test_image_size_and_head_are_kept_through_all_rounds(start: Workspace) -> None:
-    opened = with_settings(start, train={"image_size": 8, "head": "diagonal"})
-    loop(opened)
+def test_a_fine_tuning_goes_on_with_the_schedule_squeezed(done: Workspace) -> None:
+    schedule = {"epochs": 30, "learning_rate": 0.5, "warmup_epochs": 3.0, "step_epochs": (2, 15, 27), "head": "xl"}
+    opened = with_settings(done, train=schedule | {"from_scratch": True}, rounds={"epochs": 10, "verified_epochs": 3})
+    train = tuning(opened, 2).settings.train
+    assert (train.backbone, train.pretrained, train.from_scratch, train.weights) == ("round-1", "", False, "soft")
+    assert (train.epochs, train.learning_rate, train.warmup_epochs) == (10, 0.05, 1.0)
+    assert train.step_epochs == (1, 5, 9)
+    assert (train.head, train.image_size) == ("xl", 16)
+    last = last_step(opened, 2).settings.train
+    assert (last.backbone, last.weights, last.epochs, last.step_epochs) == ("round-2", "verified", 3, (1, 2, 3))
     for number in range(3):
-        about = json.loads((start.model(f"round-{number}") / "model.json").read_text(encoding="utf-8"))
-        assert (about["image_size"], about["head"]) == (8, "diagonal")
+        about = json.loads((done.model(f"round-{number}") / "model.json").read_text(encoding="utf-8"))
+        assert about["image_size"] == 16
 
 
 def test_a_damaged_record_is_named(done: Workspace) -> None:
