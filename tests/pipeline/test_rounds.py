@@ -12,6 +12,7 @@ from noisette.pipeline.rounds import RoundsResult, run_rounds
 from noisette.pipeline.rounds_about import round_states
 from noisette.pipeline.rounds_record import read_rounds
 from noisette.pipeline.rounds_settings import last_step, tuning
+from noisette.pipeline.status import workspace_status
 from noisette.pipeline.workspace import Workspace, keep_settings, open_workspace, with_settings
 from noisette.store import ParquetTable
 from noisette.types import Progress, silent
@@ -119,6 +120,7 @@ def test_more_rounds_go_on_from_the_last_one(done: Workspace) -> None:
 
 def test_a_new_decision_makes_all_but_the_first_round_stale(done: Workspace) -> None:
     assert {state for state, _ in round_states(done).values()} == {"current"}
+    assert {model.state for model in workspace_status(done).models} == {"current"}  # though their scores are gone
     decide(done, {("train", "apple/0001.png"): (1, -1)})
     assert round_states(done) == {
         "round-0": ("current", ""),
