@@ -1,6 +1,6 @@
 """A training loop as anybody writes it. `your_own_loop.py` is the same with the weights of a verifier.
 
-Command: python examples/plain_loop.py demo/images
+Command: python examples/plain_loop.py demo/images/train
 """
 
 import sys

@@ -1,6 +1,6 @@
 """A training loop of your own with the weights of a verifier: `plain_loop.py`, three lines changed, one import more.
 
-Command: python examples/your_own_loop.py demo/images demo/scores/evidence.parquet
+Command: python examples/your_own_loop.py demo/images/train demo/scores/evidence.parquet
 """
 
 import sys

@@ -1,9 +1,10 @@
-"""`noisette demo`: pictures of digits, some put in the wrong folder, labels checked in half of the classes."""
+"""`noisette demo`: digits, some of them in the wrong folder, labels checked in half of the classes; the whole loop."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.noise import inject_label_noise, noise_transition
 from noisette.pipeline.creation.from_images import ImageSource, create_from_images
-from noisette.pipeline.detect import detect
-from noisette.pipeline.embed import embed
-from noisette.pipeline.report import make_report
+from noisette.pipeline.rounds_record import RoundRecord
+from noisette.pipeline.run import run
 from noisette.pipeline.score_tables import read_scores
 from noisette.pipeline.settings import DetectSettings, Settings
 from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, open_workspace
@@ -44,8 +44,11 @@ NOISE_RATES = (0.10, 0.25, 0.15, 0.30, 0.20, 0.25, 0.10, 0.20, 0.30, 0.15)
 VERIFIED_CLASSES = (1, 3, 5, 7, 8)
 NUM_VERIFIED_PER_CLASS = 60
 VERIFIERS = ("naive", "average", "filtering", "knn", "label-spreading", "evidence", "cleannet")
+NUM_TEST = 360
 SEED = 0
-ENLARGE = 8
+ENLARGE = 4
+TRAINING = {"backbone": "small-resnet:8", "from_scratch": True, "flip": False, "epochs": 12}
+FINE_TUNING = {"epochs": 6, "learning_rate_factor": 0.5}
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,19 @@ class DemoRow:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo showed."""
+    """What the demo showed.
+
+    Attributes:
+        num_samples: training pictures.
+        num_wrong: those in the wrong folder.
+        num_verified: labels checked.
+        verified_classes: of which classes.
+        chosen: the verifier whose weights the classifier was fine-tuned with.
+        rows: a row a verifier.
+        num_test: pictures in the right folders, which nothing has seen.
+        accuracy_before, accuracy_after: on these, of the classifier trained on everything, and fine-tuned.
+        report: the page.
+    """
 
     num_samples: int
     num_wrong: int
@@ -69,6 +84,9 @@ class DemoResult:
     verified_classes: tuple[str, ...]
     chosen: str
     rows: tuple[DemoRow, ...]
+    num_test: int
+    accuracy_before: float
+    accuracy_after: float
     report: Path
 
     def to_json(self) -> dict[str, Any]:
@@ -77,74 +95,108 @@ class DemoResult:
 
 
 def run_demo(root: Path, progress: Progress = silent) -> DemoResult:
-    """Make pictures and a workspace in `root` (or take up what is there), run every step, compare with the truth.
+    """Make pictures and a workspace in `root` (or take up what is there), run the loop once, compare with the truth.
+
+    A classifier is trained on all labels; its features show which are wrong; it is fine-tuned on weighted ones.
 
     Raises:
         WorkspaceError: `root` is a workspace of something else, which the demo leaves as it is.
     """
-    images, truth = _digits()
-    given = _noisy_labels(truth)
-    verified = _verified_rows(truth)
+    digits = _digits()
     if (root / SETTINGS_FILE).exists():
-        workspace = _own(open_workspace(root), given)
+        workspace = _own(open_workspace(root), digits)
     else:
-        workspace = _create(root, images, given, truth, verified)
-    embed(workspace, progress)
-    found = detect(workspace, progress)
-    report = make_report(workspace, progress)
-    rows = tuple(_compare(workspace, name, truth, given, verified) for name in VERIFIERS)
-    names = tuple(CLASS_NAMES[i] for i in VERIFIED_CLASSES)
-    return DemoResult(truth.size, int((given != truth).sum()), verified.size, names, found.chosen, rows, report)
+        workspace = _create(root, digits)
+    done = run(workspace, progress, rounds=1, device="cpu")
+    assert done.rounds is not None
+    before, after = (_test_accuracy(record) for record in done.rounds.records)
+    return DemoResult(
+        num_samples=digits.training.size,
+        num_wrong=int((digits.given != digits.truth).sum()),
+        num_verified=digits.verified.size,
+        verified_classes=tuple(CLASS_NAMES[i] for i in VERIFIED_CLASSES),
+        chosen=done.detection.chosen,
+        rows=tuple(_compare(done.rounds.workspace, name, digits) for name in VERIFIERS),
+        num_test=digits.truth.size - digits.training.size,
+        accuracy_before=before,
+        accuracy_after=after,
+        report=done.report,
+    )
 
 
-def _own(workspace: Workspace, given: IntArray) -> Workspace:
+def _test_accuracy(record: RoundRecord) -> float:
+    accuracy = record.evaluation["test"]["given"]["top1"]
+    assert accuracy is not None
+    return accuracy
+
+
+def _own(workspace: Workspace, digits: _Digits) -> Workspace:
     """Give a workspace that the demo made; nobody's own data is to be touched."""
-    keys = sorted(read_samples(workspace.samples).keys)
-    if workspace.class_names() != CLASS_NAMES or keys != sorted(_keys(given)):
+    samples = read_samples(workspace.samples)
+    found = {f"{split}/{key}" for split, key in zip(samples.splits, samples.keys, strict=True)}
+    if workspace.class_names() != CLASS_NAMES or found != set(digits.paths):
         raise WorkspaceError(f"{workspace.root} is a workspace of something else; name another folder for the demo")
     return workspace
 
 
-def _keys(given: IntArray) -> list[str]:
-    """Give the path of each picture: in the folder of its given label, which is not always its class."""
-    return [f"{CLASS_NAMES[label]}/{number:04d}.png" for number, label in enumerate(given)]
+@dataclass(frozen=True, eq=False)
+class _Digits:
+    """All N digits.
+
+    Attributes:
+        images: (N, 8, 8), ink from 0 to 16.
+        truth, given: (N,) classes and labels; the same outside `training`.
+        training: rows to learn from; the others are to measure on.
+        verified: rows of checked labels.
+    """
+
+    images: np.ndarray
+    truth: IntArray
+    given: IntArray
+    training: IntArray
+    verified: IntArray
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Path of each picture: in the folder of its given label, which is not always its class."""
+        is_training = np.isin(np.arange(self.given.size), self.training)
+        return [
+            f"{'train' if learned else 'test'}/{CLASS_NAMES[label]}/{number:04d}.png"
+            for number, (label, learned) in enumerate(zip(self.given, is_training, strict=True))
+        ]
 
 
-def _digit_of(key: str) -> int:
-    """Give the number of the digit behind a path."""
-    return int(Path(key).stem)
-
-
-def _digits() -> tuple[np.ndarray, IntArray]:
+def _digits() -> _Digits:
     bunch = load_digits()
-    return bunch.images.astype(np.float32), bunch.target.astype(np.int64)
-
-
-def _noisy_labels(truth: IntArray) -> IntArray:
-    transition = noise_transition(len(CLASS_NAMES), NOISE_RATES, confusable=CONFUSABLE)
-    return inject_label_noise(truth, transition, random_state=SEED)
-
-
-def _verified_rows(truth: IntArray) -> IntArray:
-    given = _noisy_labels(truth)
+    truth = bunch.target.astype(np.int64)
     rng = np.random.default_rng(SEED)
-    rows = [
-        rng.choice(np.flatnonzero(given == label), NUM_VERIFIED_PER_CLASS, replace=False) for label in VERIFIED_CLASSES
+    training = np.sort(rng.permutation(truth.size)[NUM_TEST:])
+    transition = noise_transition(len(CLASS_NAMES), NOISE_RATES, confusable=CONFUSABLE)
+    given = truth.copy()
+    given[training] = inject_label_noise(truth[training], transition, random_state=SEED)
+    checked = [
+        rng.choice(training[given[training] == label], NUM_VERIFIED_PER_CLASS, replace=False)
+        for label in VERIFIED_CLASSES
     ]
-    return np.sort(np.concatenate(rows))
+    return _Digits(bunch.images.astype(np.float32), truth, given, training, np.sort(np.concatenate(checked)))
 
 
-def _create(root: Path, images: np.ndarray, given: IntArray, truth: IntArray, verified: IntArray) -> Workspace:
+def _create(root: Path, digits: _Digits) -> Workspace:
     """Write what a person would bring, pictures and a list of checked labels, and make a workspace of it."""
-    keys, folder = _keys(given), root / "images"
-    for key, image in zip(keys, images, strict=True):
-        _write_picture(folder / key, image)
-    checked = root / "verified.csv"
-    columns = {"key": [keys[row] for row in verified], "verification_label": (given == truth)[verified].astype(int)}
-    write_label_file(checked, columns | {"reviewer": ["demo"] * verified.size})
+    folder, checked = root / "images", root / "verified.csv"
+    for path, image in zip(digits.paths, digits.images, strict=True):
+        _write_picture(folder / path, image)
+    rows = digits.verified
+    columns = {
+        "split": ["train"] * rows.size,
+        "key": [digits.paths[row].removeprefix("train/") for row in rows],
+        "verification_label": (digits.given == digits.truth)[rows].astype(int),
+        "reviewer": ["demo"] * rows.size,
+    }
+    write_label_file(checked, columns)
     write_class_list(root / "class_names.txt", CLASS_NAMES)
     settings = Settings(detect=DetectSettings(verifier="auto", candidates=VERIFIERS)).with_options(
-        project={"title": "Handwritten digits with wrong labels"}, embed={"backbone": "pixels"}
+        project={"title": "Handwritten digits with wrong labels"}, train=TRAINING, rounds=FINE_TUNING
     )
     source = ImageSource(images=folder, classes=root / "class_names.txt")
     create_from_images(root, source, settings, verified=checked)
@@ -159,16 +211,15 @@ def _write_picture(path: Path, image: np.ndarray) -> None:
         Image.fromarray(ink).resize((side, side), Image.Resampling.NEAREST).save(temporary, format="PNG")
 
 
-def _compare(workspace: Workspace, name: str, truth: IntArray, given: IntArray, verified: IntArray) -> DemoRow:
+def _compare(workspace: Workspace, name: str, digits: _Digits) -> DemoRow:
     """Measure a verifier against the truth on labels that nobody checked, in checked classes and in the others."""
-    table = read_scores(workspace.scores(name))
-    scores = np.empty(truth.size)
-    scores[[_digit_of(key) for key in table.keys]] = table.scores.score
-    correct = (given == truth).astype(np.int64)
+    table, scores = read_scores(workspace.scores(name)), np.empty(digits.truth.size)
+    scores[[int(Path(key).stem) for key in table.keys]] = table.scores.score
+    correct = (digits.given == digits.truth).astype(np.int64)
     verdict = load_rules(workspace.verifier(name)).verdict(scores)
-    unchecked = np.setdiff1d(np.arange(truth.size), verified)
-    is_inside = np.isin(given[unchecked], VERIFIED_CLASSES)
+    unchecked = np.setdiff1d(digits.training, digits.verified)
+    is_inside = np.isin(digits.given[unchecked], VERIFIED_CLASSES)
     parts = [unchecked[is_inside], unchecked[~is_inside]]
-    errors = [average_error_rate(verdict[rows], correct[rows], given[rows]) for rows in parts]
+    errors = [average_error_rate(verdict[rows], correct[rows], digits.given[rows]) for rows in parts]
     areas = [auroc(scores[rows], correct[rows]) for rows in parts]
     return DemoRow(name, errors[0], errors[1], areas[0], areas[1])
