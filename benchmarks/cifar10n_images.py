@@ -13,7 +13,8 @@ Arms:    none      the labels as they are
          rounds    the joint loop: `none` is fine-tuned with soft weights (6 epochs, half the learning rate), its new
                    features are judged, and it is fine-tuned again; rounds-corrected: with corrected labels
          end-to-end  `none` is trained on by one optimiser over network and CleanNet (6 epochs, half the learning rate)
-         clean     the samples whose given label is right, and no others
+         longer    `none` is trained on twice as in `rounds`, without weights: what longer training alone does
+        clean     the samples whose given label is right, and no others
          oracle    every sample under its true class
 Paired:  arms of a seed share the verified labels, the first weights and the order of samples.
 Bars:    the best of Noisette recovers half or more of the gap between none and the oracle (every sample under its true
@@ -56,8 +57,9 @@ KINDS = ("soft", "hard", "drop", "corrected", "corrected-soft")
 FIRST = ("none", "het", "clean", "oracle")
 WEIGHTED = (*KINDS, "soft-het", "corrected-het")
 ROUNDS = {"rounds": "soft", "rounds-corrected": "corrected"}
-ARMS = (*FIRST, *WEIGHTED, *ROUNDS, "end-to-end")
-BASELINES = ("none", "clean", "oracle")
+LAST = (*ROUNDS, "end-to-end", "longer")
+ARMS = (*FIRST, *WEIGHTED, *LAST)
+BASELINES = ("none", "longer", "clean", "oracle")
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,10 @@ def run_arm(bench: Bench, arm: str, seed: int) -> dict[str, Any]:
         train(bench, network, data, labels, weights, RECIPE, seed)
     elif arm in ROUNDS:
         network, detection = _rounds(bench, data, ROUNDS[arm], seed)
+    elif arm == "longer":
+        network = trained_none(bench, data, seed)
+        for number in (1, 2):
+            train(bench, network, data, data.given, np.ones(data.given.size), FINE_TUNING, seed + number)
     else:
         network, detection = _end_to_end(bench, data, seed)
     found = photographs.measure(network, data, bench.device)
@@ -284,7 +290,7 @@ def main() -> None:
         arms = [arm for arm in ARMS if arm in options.arms.split(",")]
         seeds = [0] if options.smoke else [int(seed) for seed in options.seeds.split(",")]
         found: list[dict[str, Any]] = []
-        for stage in (FIRST, WEIGHTED, (*ROUNDS, "end-to-end")):  # arms of a stage need those before it, and no other
+        for stage in (FIRST, WEIGHTED, LAST):  # arms of a stage need those before it, and no other
             found += results(bench, [arm for arm in arms if arm in stage], seeds, options.jobs)
     rows = summary(found)
     for arm, row in rows.items():

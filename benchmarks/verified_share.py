@@ -35,7 +35,7 @@ from cifar10n_images import Bench
 from noisette.files import atomic_open
 from noisette.types import IntArray
 
-SHARES, DRAWS = (0.01, 0.03, 0.10), ("random", "plan")
+SHARES, DRAWS = (0.03, 0.01, 0.10), ("random", "plan")
 ROUNDS = (0.002, 0.01, 0.03, 0.10)
 """Shares at which `plan` proposes anew."""
 
@@ -56,7 +56,7 @@ class Arm:
 
 def arms_of(kinds: list[str]) -> list[Arm]:
     """Give all arms; nothing is drawn where nothing or everything is verified."""
-    some = [Arm(share, draw, kind) for kind in kinds for draw in DRAWS for share in SHARES]
+    some = [Arm(share, draw, kind) for kind in kinds for share in SHARES for draw in DRAWS]
     return [Arm(0, "", "none"), Arm(1, "", "soft"), *(Arm(0, "", kind) for kind in kinds), *some]
 
 
