@@ -32,7 +32,7 @@ def test_the_rounds_are_a_table(done: Workspace) -> None:
 
 
 def test_json_has_the_rounds_and_options_are_kept(done: Workspace) -> None:
-    found = noisette("run", "-w", done.root, "--rounds", 1, "--round-epochs", 2, "--learning-rate-factor", 0.5,
+    found = noisette("run", "-w", done.root, "--rounds", 1, "--round-epochs", 2, "--learning-rate-factor", 0.25,
                      "--weights", "hard", "--num-workers", 0, "--json")  # fmt: skip
     assert found.exit_code == 0, found.output
     joint = json.loads(found.stdout)["joint"]
@@ -40,7 +40,7 @@ def test_json_has_the_rounds_and_options_are_kept(done: Workspace) -> None:
     assert [(one["name"], one["weights"]) for one in joint["rounds"]] == [("round-0", "none"), ("round-1", "hard")]
     assert joint["best"]["split"] == "validation"
     settings = open_workspace(done.root).settings
-    assert (settings.rounds.epochs, settings.rounds.learning_rate_factor, settings.train.weights) == (2, 0.5, "hard")
+    assert (settings.rounds.epochs, settings.rounds.learning_rate_factor, settings.train.weights) == (2, 0.25, "hard")
     assert settings.embed.backbone == "round-0"
 
 

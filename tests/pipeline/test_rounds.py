@@ -137,7 +137,7 @@ def test_a_new_decision_makes_all_but_the_first_round_stale(done: Workspace) -> 
     ("sections", "first"),
     [
         ({"train": {"learning_rate": 0.2}}, 0),
-        ({"rounds": {"learning_rate_factor": 0.5}}, 1),
+        ({"rounds": {"learning_rate_factor": 0.25}}, 1),
         ({"detect": {"goal": "budget=5"}}, 1),
         ({"embed": {"batch_size": 16}}, 1),
         ({"train": {"weights": "hard"}}, 1),
@@ -196,7 +196,7 @@ def test_a_fine_tuning_goes_on_with_the_schedule_squeezed(done: Workspace) -> No
     opened = with_settings(done, train=schedule | {"from_scratch": True}, rounds={"epochs": 10, "verified_epochs": 3})
     train = tuning(opened, 2).settings.train
     assert (train.backbone, train.pretrained, train.from_scratch, train.weights) == ("round-1", "", False, "soft")
-    assert (train.epochs, train.learning_rate, train.warmup_epochs) == (10, 0.05, 1.0)
+    assert (train.epochs, train.learning_rate, train.warmup_epochs) == (10, 0.25, 1.0)
     assert train.step_epochs == (1, 5, 9)
     assert (train.head, train.image_size) == ("xl", 16)
     last = last_step(opened, 2).settings.train

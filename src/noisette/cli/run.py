@@ -38,7 +38,7 @@ def run(
     epochs: Annotated[int | None, typer.Option(min=1, help="Of round 0.", show_default="30")] = None,
     round_epochs: Annotated[int | None, typer.Option(min=1, help="Of each other round.", show_default="10")] = None,
     learning_rate_factor: Annotated[
-        float | None, typer.Option(min=0, help="Of each other round's learning rate.", show_default="0.1")
+        float | None, typer.Option(min=0, help="Of each other round's learning rate.", show_default="0.5")
     ] = None,
     max_bad: Annotated[str | None, typer.Option(help="The largest share of broken pictures, as 0.01 or 1%.")] = None,
     train: Annotated[bool, typer.Option("--train", help="Train the classifier, too; see noisette train.")] = False,

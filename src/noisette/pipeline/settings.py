@@ -182,7 +182,7 @@ class RoundsSettings:
     """
 
     epochs: int = 10
-    learning_rate_factor: float = 0.1
+    learning_rate_factor: float = 0.5  # with a tenth, wrong labels that were learned by heart are kept
     verified_last: bool = False
     verified_epochs: int = 3
 
