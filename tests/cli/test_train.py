@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from noisette.pipeline.workspace import Workspace, keep_settings
+from noisette.cli.train import start_options
+from noisette.pipeline.workspace import Workspace, keep_settings, with_settings
 from tests.cli.test_commands import noisette
 from tests.pipeline.conftest import files, workspace
 from tests.pipeline.train_data import scored, scored_root
@@ -103,3 +104,10 @@ def test_a_share_of_the_verified_samples_is_measured_on(kept: Workspace) -> None
     assert re.search(r"^held-out +verified +\d+ ", done.stdout, re.MULTILINE)
     misuse = noisette("train", "-w", kept.root, "--hold-out", "2")
     assert misuse.exit_code == 2
+
+
+def test_another_backbone_does_not_take_the_weights_that_were_meant_for_the_one_before(scored: Workspace) -> None:
+    before = with_settings(scored, train={"backbone": "resnet18", "pretrained": "mine.pth"})
+    assert start_options(before, None) == {}
+    assert start_options(before, "resnet18") == {"backbone": "resnet18"}
+    assert start_options(before, "round-1") == {"backbone": "round-1", "pretrained": ""}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from noisette.errors import DataFileError, InvalidInputError, NotVerifiedError, WorkspaceError
+from noisette.errors import DataFileError, InvalidInputError, NoisetteError, NotVerifiedError, WorkspaceError
 from noisette.pipeline.embed import embed
 from noisette.pipeline.rounds import RoundsResult, run_rounds
 from noisette.pipeline.rounds_about import round_states
@@ -241,3 +241,58 @@ def test_embedding_by_hand_between_is_put_right(done: Workspace) -> None:
     found = loop(open_workspace(done.root), log)
     assert log.steps == ("round 2: embed",)  # of the same features everything else is current
     assert found.embedding.backbone == "round-1"
+
+
+def test_a_backbone_that_does_not_exist_costs_no_finished_round(done: Workspace) -> None:
+    wrong = with_settings(done, train={"backbone": "no-such-net"})
+    before = {path.name: path.read_bytes() for path in done.rounds.glob("*.json")}
+    settings = (done.root / "noisette.toml").read_bytes()
+    with pytest.raises(NoisetteError, match="no-such-net"):
+        run_rounds(wrong, 2, num_workers=0)
+    assert {path.name: path.read_bytes() for path in done.rounds.glob("*.json")} == before
+    assert (done.root / "noisette.toml").read_bytes() == settings
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"detect": {"weights": "hard"}}, "`detect.weights` is hard; set it to soft"),
+        (
+            {"train": {"verifier": "cleannet"}},
+            "`train.verifier` must be one that `detect` fits, average",
+        ),
+    ],
+)
+def test_weights_that_detection_will_not_give_are_named_before_anything_is_done(
+    sections: dict[str, dict[str, str]], words: str, start: Workspace
+) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        run_rounds(with_settings(start, **sections), 1, num_workers=0)
+    assert not start.model("round-0").exists()
+
+
+def test_a_damaged_classifier_is_made_again_also_after_a_stop(done: Workspace) -> None:
+    weights = done.model("round-1") / "weights.safetensors"
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-4] + b"\0\0\0\0")
+
+    def stop(what: str, *_: int) -> None:
+        if what == "round 1: train":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_rounds(done, 2, stop, num_workers=0)
+    run_rounds(done, 2, num_workers=0)
+    assert weights.read_bytes() == good
+
+
+def test_a_training_begun_on_another_device_is_begun_again(start: Workspace) -> None:
+    def stop(what: str, number: int, _: int) -> None:
+        if what == "round 0: train" and number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_rounds(start, 1, stop, num_workers=0)
+    begun = start.model("round-0.training") / "begun.json"
+    begun.write_text(begun.read_text(encoding="utf-8").replace('"device": "cpu"', '"device": "cuda"'), encoding="utf-8")
+    assert run_rounds(start, 1, num_workers=0).records[0].name == "round-0"

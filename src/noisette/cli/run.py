@@ -8,10 +8,10 @@ import typer
 
 from noisette.cli.console import JsonOption, WorkspaceOption, command, finish, progress_bar, quoted, warn
 from noisette.cli.detect import detection_lines
-from noisette.cli.embed import DeviceOption, WorkersOption, embed_json, embed_lines, warn_of_pictures, with_whole_path
+from noisette.cli.embed import DeviceOption, WorkersOption, embed_json, embed_lines, warn_of_pictures
 from noisette.cli.init import share
 from noisette.cli.rounds import rounds_lines
-from noisette.cli.train import show_warnings, train_lines
+from noisette.cli.train import show_warnings, start_options, train_lines
 
 if TYPE_CHECKING:
     from noisette.pipeline.run import RunResult
@@ -56,14 +56,12 @@ def run(
     opened = with_settings(
         open_workspace(workspace),
         input={"max_bad": None if max_bad is None else share(max_bad)},
-        train={
-            "weights": weights,
-            "backbone": None if backbone is None else with_whole_path(backbone),
-            "epochs": epochs,
-        },
+        train={"weights": weights, "epochs": epochs},
         rounds={"epochs": round_epochs, "learning_rate_factor": learning_rate_factor},
     )
-    keep_settings(opened)
+    opened = with_settings(opened, train=start_options(opened, backbone))
+    if joint == "rounds" and not rounds:  # joint trainings keep them when they have been seen to work
+        keep_settings(opened)
     with progress_bar() as progress:
         done = run_steps(
             opened,

@@ -15,6 +15,7 @@ from noisette.cli.processes import in_every_process
 if TYPE_CHECKING:
     from noisette.pipeline.train import TrainResult
     from noisette.pipeline.train_result import TrainFacts
+    from noisette.pipeline.workspace import Workspace
 
 _COLUMNS = ("top1", "top5", "macro_accuracy", "nll", "ece")
 _SHARES = _COLUMNS[:3]
@@ -110,15 +111,16 @@ def train(
     from noisette.pipeline.train import train as run_train
     from noisette.pipeline.workspace import open_workspace, with_settings
 
+    del options["backbone"]
     options |= {
         "hold_out": None if hold_out is None else share(hold_out),
-        "backbone": None if backbone is None else with_whole_path(backbone),
         "pretrained": str(Path(pretrained).resolve()) if pretrained else pretrained,
         "step_epochs": None if step_epochs is None else _whole_numbers(step_epochs),
     }
+    found = open_workspace(workspace)
     opened = with_settings(
-        open_workspace(workspace),
-        train=options,
+        found,
+        train=start_options(found, backbone) | {name: value for name, value in options.items() if value is not None},
         project={"random_state": seed},
         input={"max_bad": None if max_bad is None else share(max_bad)},
     )
@@ -136,6 +138,15 @@ def train(
     where = quoted(opened.root)
     then = f"noisette embed --backbone {name} -w {where}" if opened.has_images else f"noisette report -w {where}"
     finish(done.to_json(), as_json, train_lines(done), then)
+
+
+def start_options(workspace: Workspace, backbone: str | None) -> dict[str, Any]:
+    """Give the settings of a backbone; another one does not take the weights that were meant for the one before."""
+    if backbone is None:
+        return {}
+    name = with_whole_path(backbone)
+    is_other = name != workspace.settings.train.backbone
+    return {"backbone": name} | ({"pretrained": ""} if is_other else {})
 
 
 def show_warnings(done: TrainResult) -> None:

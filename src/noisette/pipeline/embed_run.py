@@ -15,6 +15,7 @@ import numpy as np
 from noisette.data.images import shown
 from noisette.errors import DataFileError, TooManyBadRowsError, WorkspaceError
 from noisette.features import Extractor, FeatureBlock, PictureNote
+from noisette.features.extraction import usable_device
 from noisette.pipeline.creation.rows import bad_rows_policy
 from noisette.pipeline.picture_notes import SKIPPED, KeptNote, count_notes, kept_note, write_lists
 from noisette.pipeline.provenance import forget
@@ -158,10 +159,10 @@ class EmbedRun:
         count_notes(self.bad, self.workspace.image_root, notes)
 
 
-def is_begun_otherwise(workspace: Workspace, about: dict[str, Any]) -> bool:
+def is_begun_otherwise(workspace: Workspace, about: dict[str, Any], device: str) -> bool:
     """Tell whether there is a part of a table that would not be begun like this; `about`: from `about_embed`."""
-    began = unfinished_metadata(workspace.features)
-    return began is not None and began.get("made_by") != _digest(about)
+    began, now = unfinished_metadata(workspace.features), (_digest(about), usable_device(device).type)
+    return began is not None and (began.get("made_by"), began.get("device")) != now
 
 
 def _digest(about: dict[str, Any]) -> str:

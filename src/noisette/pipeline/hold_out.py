@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 
 from noisette.errors import InvalidInputError, NotVerifiedError
 from noisette.pipeline.backbone import model_folder
 from noisette.pipeline.labelled import EVALUATION_SPLITS
+from noisette.pipeline.provenance import decisions_hash
 from noisette.pipeline.sample_rows import sample_rows
+from noisette.pipeline.train_result import read_facts
 from noisette.pipeline.workspace import Workspace
 from noisette.scores.decisions import labels_in_force
 from noisette.store import read_about, read_table
 from noisette.types import UNVERIFIED, IntArray, SampleTable
 
+_NOT_WITHOUT = "may have learned from these held-out samples"
 HELD_OUT = "held-out"
 """What these samples are called among the splits that are measured on."""
 
@@ -80,21 +84,32 @@ def hold_out_notes(workspace: Workspace, num_held_out: int, *, is_seen: bool) ->
         is_seen: whether the weights come from a verifier that has learned from verification labels.
     """
     options, notes = workspace.settings.train, []
+    folder = model_folder(workspace, options.backbone)
+    is_learned = folder is not None and _may_have_learned(workspace, folder)
     if is_seen:
+        only = "" if is_learned else "; only the classifier has not"
         notes.append(
             f"the weights have seen the verification labels of the {num_held_out} held-out samples, from which "
-            f"{options.verifier or 'the verifier'} learned, too; only the classifier has not"
+            f"{options.verifier or 'the verifier'} learned, too{only}"
         )
-    folder = model_folder(workspace, options.backbone)
-    if folder is not None:
-        before = (read_about(folder) or {}).get("settings", {})
-        same_seed = before.get("random_state") == workspace.settings.project.random_state
-        if not same_seed or before.get("hold_out", 0) < options.hold_out:
-            notes.append(
-                f"{options.backbone}, which training goes on from, was not trained without these held-out samples; "
-                "the figures on them flatter"
-            )
+    if is_learned:
+        notes.append(f"{options.backbone}, which training goes on from, {_NOT_WITHOUT}; the figures on them flatter")
     return tuple(notes)
+
+
+def _may_have_learned(workspace: Workspace, folder: Path) -> bool:
+    """Tell whether a classifier, or one that it went on from, may have learned from samples held out today.
+
+    Those that were verified after it was trained were not held out then.
+    """
+    before, options = read_about(folder) or {}, workspace.settings.train
+    settings, inputs = before.get("settings", {}), before.get("inputs", {})
+    return (
+        settings.get("random_state") != workspace.settings.project.random_state
+        or settings.get("hold_out", 0) < options.hold_out
+        or inputs.get("decisions") != decisions_hash(workspace)
+        or any(_NOT_WITHOUT in note for note in read_facts(folder).notes)
+    )
 
 
 def _verified(workspace: Workspace, samples: SampleTable) -> tuple[IntArray, IntArray]:

@@ -14,7 +14,7 @@ from noisette.pipeline.embed import EmbedResult, embed
 from noisette.pipeline.embed_run import is_begun_otherwise as is_embedding_begun_otherwise
 from noisette.pipeline.evaluate import evaluate
 from noisette.pipeline.exclusive import alone
-from noisette.pipeline.provenance import record
+from noisette.pipeline.provenance import forget, record
 from noisette.pipeline.rounds_about import about_round, is_tampered_with, round_state
 from noisette.pipeline.rounds_notes import BestRound, best_round, round_notes
 from noisette.pipeline.rounds_record import (
@@ -36,9 +36,9 @@ from noisette.pipeline.rounds_settings import (
     tuning,
     with_start,
 )
-from noisette.pipeline.train import TrainResult, is_begun_otherwise, train
-from noisette.pipeline.train_labels import training_labels
-from noisette.pipeline.workspace import Workspace, keep_settings
+from noisette.pipeline.train import TrainResult, check_start, is_begun_otherwise, train
+from noisette.pipeline.train_labels import SOFT, training_labels
+from noisette.pipeline.workspace import SETTINGS_FILE, Workspace, keep_settings
 from noisette.store import folder_hash, read_samples
 from noisette.types import Progress, silent
 
@@ -111,6 +111,7 @@ def run_rounds(
     if verified_last:  # before hours of work
         training_labels(last_step(workspace, rounds), read_samples(workspace.samples))
     with alone(workspace.rounds, "noisette run --rounds"):
+        check_start(first_training(workspace), round_name(0))  # before rounds are forgotten
         keep_settings(workspace)
         loop = _Loop(workspace, progress, num_workers, device)
         loop.first()
@@ -129,7 +130,7 @@ def run_rounds(
         best=best_round(records),
         embedding=found[0],
         detection=found[1],
-        notes=(*records[-1].notes, *round_notes(records)),
+        notes=tuple(dict.fromkeys((*(note for one in records for note in one.notes), *round_notes(records)))),
         was_current=loop.was_current,
     )
 
@@ -145,6 +146,23 @@ def _check(workspace: Workspace, rounds: int) -> None:
     if workspace.settings.train.weights == END_TO_END:
         raise InvalidInputError(
             f"`train.weights` {END_TO_END} needs no rounds; take --joint {END_TO_END}, or --weights soft with --rounds"
+        )
+    _check_scores(workspace)
+
+
+def _check_scores(workspace: Workspace) -> None:
+    """See that detection will give the weights that training wants: before a round is trained."""
+    detect, options = workspace.settings.detect, workspace.settings.train
+    if options.weights in SOFT and detect.weights == "hard":
+        raise InvalidInputError(
+            f"`train.weights` {options.weights} needs soft weights, and `detect.weights` is hard; set it to soft in "
+            f"{workspace.root / SETTINGS_FILE}, or take --weights hard"
+        )
+    judges = detect.candidates if detect.verifier == "auto" else (detect.verifier,)
+    if options.verifier and options.verifier not in judges:
+        raise InvalidInputError(
+            f"`train.verifier` must be one that `detect` fits, {', '.join(judges)}, got {options.verifier!r}; change "
+            f"it, or `detect.verifier`, in {workspace.root / SETTINGS_FILE}"
         )
 
 
@@ -189,7 +207,7 @@ class _Loop:
         if self._made is not None and self._made[0] == number:
             return self._made[1:]
         opened, progress = features_of(self.workspace, round_name(number - 1)), self._named(number)
-        fresh = is_embedding_begun_otherwise(opened, about_embed(opened))
+        fresh = is_embedding_begun_otherwise(opened, about_embed(opened), self.options["device"])
         embedding = embed(opened, progress, fresh=fresh, **self.options)
         self.was_current &= embedding.was_current
         return embedding, detect(opened, progress)
@@ -199,13 +217,14 @@ class _Loop:
         name = round_name(number, verified=verified)
         if not is_current and is_tampered_with(self.workspace, name):
             self._to_begin_again.add(name)
+            forget(self.workspace.model(name))  # also if this run is stopped before it is made again
         self.was_current &= is_current
         return is_current
 
     def _train(
         self, name: str, number: int, opened: Workspace, about: dict[str, Any], found: DetectResult | None = None
     ) -> None:
-        fresh = name in self._to_begin_again or is_begun_otherwise(opened, name)
+        fresh = name in self._to_begin_again or is_begun_otherwise(opened, name, self.options["device"])
         trained = train(opened, self._named(number), name=name, fresh=fresh, **self.options)
         write_round(self.workspace, _measured(opened, number, trained, found))
         record(record_path(self.workspace, name), about)

@@ -13,7 +13,7 @@ from noisette.pipeline.embed_run import is_begun_otherwise as is_embedding_begun
 from noisette.pipeline.exclusive import alone
 from noisette.pipeline.rounds_notes import KNOWS_THE_ANSWERS
 from noisette.pipeline.rounds_settings import END_TO_END, features_of, with_start
-from noisette.pipeline.train import TrainResult, is_begun_otherwise, train
+from noisette.pipeline.train import TrainResult, check_start, is_begun_otherwise, train
 from noisette.pipeline.workspace import Workspace, keep_settings, with_settings
 from noisette.types import Progress, silent
 
@@ -44,19 +44,20 @@ def run_end_to_end(
             "with `noisette init DIR --images DIR`, or train on these features: `noisette run --train`"
         )
     workspace = with_start(workspace)
+    joint = with_settings(workspace, train={"weights": END_TO_END})
     with alone(workspace.rounds, f"noisette run --joint {END_TO_END}"):
+        check_start(joint, END_TO_END)
         keep_settings(workspace)
-        joint = with_settings(workspace, train={"weights": END_TO_END})
         trained = train(
             joint,
             progress,
             name=END_TO_END,
             num_workers=num_workers,
             device=device,
-            fresh=is_begun_otherwise(joint, END_TO_END),
+            fresh=is_begun_otherwise(joint, END_TO_END, device),
         )
         opened = features_of(workspace, END_TO_END)
-        fresh = is_embedding_begun_otherwise(opened, about_embed(opened))
+        fresh = is_embedding_begun_otherwise(opened, about_embed(opened), device)
         embedding = embed(opened, progress, num_workers=num_workers, device=device, fresh=fresh)
         found = detect(opened, progress)
     notes = (KNOWS_THE_ANSWERS,) if found.measured else ()

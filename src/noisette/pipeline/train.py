@@ -26,7 +26,7 @@ from noisette.pipeline.train_joint import train_joint
 from noisette.pipeline.train_labels import JOINT
 from noisette.pipeline.train_network import about_network
 from noisette.pipeline.train_result import METRICS, TrainFacts, confusion_text, metrics_text, read_facts
-from noisette.pipeline.train_sources import TrainingSources, gather, recipe_of
+from noisette.pipeline.train_sources import TrainingSources, gather, recipe_of, start_network
 from noisette.pipeline.workspace import Workspace
 from noisette.store import count_samples
 from noisette.training import (
@@ -228,17 +228,27 @@ def _facts(
     )
 
 
-def is_begun_otherwise(workspace: Workspace, name: str) -> bool:
-    """Tell whether a training of that name is under way that the settings and inputs of today would not have begun.
+def check_start(workspace: Workspace, name: str) -> None:
+    """Make the network that a training of that name would start from, where it is not done: before anything is lost.
 
-    Which device it began on does not matter here: `train` itself does not go on with it on another.
+    Raises:
+        InvalidInputError: settings do not go together, or there is no such backbone.
     """
+    options = with_defaults(workspace)
+    workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
+    if not is_current(workspace.model(name), about_train(workspace, options)):
+        recipe_of(workspace)
+        start_network(workspace, name)
+
+
+def is_begun_otherwise(workspace: Workspace, name: str, device: str) -> bool:
+    """Tell whether a training of that name is under way that settings, inputs or device of today did not begin."""
     begun = workspace.model(f"{name}.training") / _BEGUN
     if not begun.exists():
         return False
     options = with_defaults(workspace)
     workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
-    now = json.loads(json.dumps(about_train(workspace, options)))
+    now = json.loads(json.dumps(about_train(workspace, options) | {"device": usable_device(device).type}))
     before = json.loads(begun.read_text(encoding="utf-8"))
     return any(before.get(part) != value for part, value in now.items())
 

@@ -23,6 +23,8 @@ JOINT = "end-to-end"
 WITHOUT_SCORES = ("none", "verified", JOINT)
 """Kinds of weights that need no verifier."""
 _CURATED = ("drop", "corrected", "corrected-soft")
+SOFT = ("soft", "corrected-soft")
+"""Kinds of weights that are those of the score table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +192,7 @@ def _by_scores(workspace: Workspace, samples: SampleTable, kind: str, num_traini
     name = verifier_of(workspace)
     path = workspace.need(workspace.scores(name), f"noisette detect --verifier {name}")
     about = read_about(path)
-    if kind in ("soft", "corrected-soft") and (about or {}).get("settings", {}).get("weights") == "hard":
+    if kind in SOFT and (about or {}).get("settings", {}).get("weights") == "hard":
         raise InvalidInputError(
             f"`weights` {kind} needs soft weights, and {name} was run with hard ones; run `noisette detect --weights "
             "soft` first, or take --weights hard"
