@@ -233,12 +233,16 @@ def run_tasks(run: Callable[[Task], dict[str, Any]], tasks: list[Task], jobs: in
 
 def _kept(bench: Bench, task: tuple[str, int]) -> dict[str, Any]:
     arm, seed = task
-    path = bench.output / f"{arm}-{seed}.json"
+    return kept_result(bench.output / f"{arm}-{seed}.json", partial(run_arm, bench, arm, seed))
+
+
+def kept_result(path: Path, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Give what is in the file; run the arm first, and say how good it is, where there is none."""
     if not path.exists():
-        found = run_arm(bench, arm, seed)
+        found = run()
         with atomic_open(path) as file:
             file.write(json.dumps(found, sort_keys=True) + "\n")
-        print(f"{arm:<17} seed {seed}  accuracy {found['top1']:.4f}  CPU {found['cpu_seconds']:.0f} s", flush=True)
+        print(f"{path.stem:<24} accuracy {found['top1']:.4f}  CPU {found['cpu_seconds']:.0f} s", flush=True)
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result
 

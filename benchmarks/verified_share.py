@@ -32,7 +32,6 @@ import cifar10n_images as images
 import noisy_photographs as photographs
 import plan
 from cifar10n_images import Bench
-from noisette.files import atomic_open
 from noisette.types import IntArray
 
 SHARES, DRAWS = (0.03, 0.01, 0.10), ("random", "plan")
@@ -116,13 +115,7 @@ def results(bench: Bench, arms: list[Arm], seeds: list[int], jobs: int) -> Itera
 def _kept(bench: Bench, task: tuple[Arm, int]) -> dict[str, Any]:
     arm, seed = task
     path = bench.output / f"share-{arm.name}-{seed}.json"
-    if not path.exists():
-        found = run_arm(bench, arm, seed)
-        with atomic_open(path) as file:
-            file.write(json.dumps(found, sort_keys=True) + "\n")
-        print(f"{arm.name:<24} seed {seed}  accuracy {found['top1']:.4f}", flush=True)
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
+    return images.kept_result(path, partial(run_arm, bench, arm, seed))
 
 
 def summary(arms: list[Arm], found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from noisette.pipeline.embed_run import loading_processes
 from noisette.pipeline.exclusive import alone
 from noisette.pipeline.hold_out import HELD_OUT
 from noisette.pipeline.provenance import forget, is_current, record
+from noisette.pipeline.settings import TrainSettings
 from noisette.pipeline.train_about import about_train, with_defaults
 from noisette.pipeline.train_confusions import read_out
 from noisette.pipeline.train_joint import train_joint
@@ -103,8 +104,7 @@ def train(
         raise InvalidInputError(f"`name` must be letters, digits, -, _ and . only, got {name!r}")
     with ExitStack() as held:
         with first_goes_first() as is_first:  # the others read what the first one has written
-            options = with_defaults(workspace)
-            workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
+            workspace, options = _completed(workspace)
             recipe_of(workspace)  # says what is wrong before anything is done
             about, path = about_train(workspace, options), workspace.model(name)
             if is_first:
@@ -228,14 +228,19 @@ def _facts(
     )
 
 
+def _completed(workspace: Workspace) -> tuple[Workspace, TrainSettings]:
+    """Give the workspace with the defaults of the step filled in, and its settings of the step."""
+    options = with_defaults(workspace)
+    return dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options)), options
+
+
 def check_start(workspace: Workspace, name: str) -> None:
     """Make the network that a training of that name would start from, where it is not done: before anything is lost.
 
     Raises:
         InvalidInputError: settings do not go together, or there is no such backbone.
     """
-    options = with_defaults(workspace)
-    workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
+    workspace, options = _completed(workspace)
     if not is_current(workspace.model(name), about_train(workspace, options)):
         recipe_of(workspace)
         start_network(workspace, name)
@@ -246,8 +251,7 @@ def is_begun_otherwise(workspace: Workspace, name: str, device: str) -> bool:
     begun = workspace.model(f"{name}.training") / _BEGUN
     if not begun.exists():
         return False
-    options = with_defaults(workspace)
-    workspace = dataclasses.replace(workspace, settings=dataclasses.replace(workspace.settings, train=options))
+    workspace, options = _completed(workspace)
     now = json.loads(json.dumps(about_train(workspace, options) | {"device": usable_device(device).type}))
     before = json.loads(begun.read_text(encoding="utf-8"))
     return any(before.get(part) != value for part, value in now.items())
