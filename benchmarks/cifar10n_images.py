@@ -26,15 +26,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,14 +40,14 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import TensorDataset
 
 import noisy_photographs as photographs
-from noisette.files import atomic_open, atomic_path
+from arm_runs import kept_result, run_tasks
+from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc
 from noisette.training import TrainingRecipe
 from noisette.training.end_to_end import train_end_to_end
 from noisette.types import Float32Array, Float64Array, IntArray, LabelScores
 from noisy_photographs import Network, Photographs
 
-Task = TypeVar("Task")
 PER_CLASS, VERIFIED_CLASSES, FACTORS = 250, 5, 4
 RECIPE = TrainingRecipe(epochs=12, batch_size=128, learning_rate=0.1)
 FINE_TUNING = replace(RECIPE, epochs=6, learning_rate=0.05)
@@ -221,30 +219,9 @@ def results(bench: Bench, arms: list[str], seeds: list[int], jobs: int) -> Itera
     yield from run_tasks(partial(_kept, bench), [(arm, seed) for arm in arms for seed in seeds], jobs)
 
 
-def run_tasks(run: Callable[[Task], dict[str, Any]], tasks: list[Task], jobs: int) -> Iterator[dict[str, Any]]:
-    """Run the tasks, in order or in so many processes at a time."""
-    if jobs == 1:
-        yield from map(run, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield from pool.map(run, tasks)
-
-
 def _kept(bench: Bench, task: tuple[str, int]) -> dict[str, Any]:
     arm, seed = task
     return kept_result(bench.output / f"{arm}-{seed}.json", partial(run_arm, bench, arm, seed))
-
-
-def kept_result(path: Path, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Give what is in the file; run the arm first, and say how good it is, where there is none."""
-    if not path.exists():
-        found = run()
-        with atomic_open(path) as file:
-            file.write(json.dumps(found, sort_keys=True) + "\n")
-        print(f"{path.stem:<24} accuracy {found['top1']:.4f}  CPU {found['cpu_seconds']:.0f} s", flush=True)
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
 
 
 def summary(found: list[dict[str, Any]]) -> dict[str, Any]:

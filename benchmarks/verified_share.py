@@ -31,6 +31,7 @@ import torch
 import cifar10n_images as images
 import noisy_photographs as photographs
 import plan
+from arm_runs import kept_result, run_tasks
 from cifar10n_images import Bench
 from noisette.types import IntArray
 
@@ -109,13 +110,13 @@ def results(bench: Bench, arms: list[Arm], seeds: list[int], jobs: int) -> Itera
     """Run what is not in the folder yet; the networks without weights come first, the others need their features."""
     for stage in ([arm for arm in arms if arm.kind == "none"], [arm for arm in arms if arm.kind != "none"]):
         tasks = [(arm, seed) for arm in stage for seed in seeds]
-        yield from images.run_tasks(partial(_kept, bench), tasks, jobs)
+        yield from run_tasks(partial(_kept, bench), tasks, jobs)
 
 
 def _kept(bench: Bench, task: tuple[Arm, int]) -> dict[str, Any]:
     arm, seed = task
     path = bench.output / f"share-{arm.name}-{seed}.json"
-    return images.kept_result(path, partial(run_arm, bench, arm, seed))
+    return kept_result(path, partial(run_arm, bench, arm, seed))
 
 
 def summary(arms: list[Arm], found: list[dict[str, Any]]) -> dict[str, Any]:
