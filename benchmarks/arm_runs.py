@@ -26,12 +26,39 @@ def run_tasks(run: Callable[[Task], dict[str, Any]], tasks: list[Task], jobs: in
         yield from pool.map(run, tasks)
 
 
-def kept_result(path: Path, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Give what is in the file; run the arm first, and say how good it is, where there is none."""
-    if not path.exists():
-        found = run()
+def kept_result(
+    path: Path | None,
+    run: Callable[[], Any],
+    *,
+    about: dict[str, Any] | None = None,
+    say: Callable[[Any], str] | None = None,
+) -> Any:
+    """Give the result of an arm, as JSON gives it back; run the arm only where the file does not hold it.
+
+    Args:
+        path: of the file; None = nothing is kept.
+        run: the arm.
+        about: what the result hangs on, which stands in it, too: a file that says otherwise is written anew.
+        say: a line to print of a new result.
+    """
+    known = json.loads(json.dumps(about or {}))
+    if path is not None and path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if all(found.get(name) == value for name, value in known.items()):
+            return found
+    made = run()
+    text = json.dumps(known | made if known else made, indent=1, sort_keys=True)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_open(path) as file:
-            file.write(json.dumps(found, sort_keys=True) + "\n")
-        print(f"{path.stem:<24} accuracy {found['top1']:.4f}  CPU {found['cpu_seconds']:.0f} s", flush=True)
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
+            file.write(text + "\n")
+    found = json.loads(text)
+    if say is not None:
+        print(say(found), flush=True)
+    return found
+
+
+def accuracy_line(found: dict[str, Any]) -> str:
+    """Say how good the classifier of an arm is, and what it cost."""
+    name = f"{found['arm']}-{found['seed']}"
+    return f"{name:<24} accuracy {found['top1']:.4f}  CPU {found['cpu_seconds']:.0f} s"

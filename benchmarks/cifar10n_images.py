@@ -1,7 +1,8 @@
 """A classifier from photographs with human label errors: how much of what wrong labels cost is won back.
 
 Command: python benchmarks/cifar10n_images.py --data ../shared/data --output runs/cifar10n_images
-         (--arms, --seeds: a part of it; --device cuda --jobs 12: on a GPU; --smoke: generated pictures)
+         (--arms, --seeds: a part of it; --network, --epochs: other ones; --device cuda --jobs 12: on a GPU;
+         --smoke: generated pictures)
 Data:    cifar10_jpgs.tar.xz, 50,000 photographs of 32 x 32 under the labels that people gave ("worse": 40 % wrong), and
          10,000 test photographs under clean labels. Verified: 250 labels in each of five random classes.
 Network: small-resnet:16 (a residual network of seven convolutions, 0.3 million parameters); 12 epochs, batches of 128,
@@ -13,12 +14,14 @@ Arms:    none      the labels as they are
          rounds    the joint loop: `none` is fine-tuned with soft weights (6 epochs, half the learning rate), its new
                    features are judged, and it is fine-tuned again; rounds-corrected: with corrected labels
          end-to-end  `none` is trained on by one optimiser over network and CleanNet (6 epochs, half the learning rate)
-         longer    `none` is trained on twice as in `rounds`, without weights: what longer training alone does
+         longer, longer-oracle   `none` and `oracle` are trained on twice as in `rounds`, without weights: what
+                  longer training alone does, and the gap between them, which is that of the rounds at equal epochs
         clean     the samples whose given label is right, and no others
          oracle    every sample under its true class
 Paired:  arms of a seed share the verified labels, the first weights and the order of samples.
 Bars:    the best of Noisette recovers half or more of the gap between none and the oracle (every sample under its true
-         class; `clean`, of which there are less, is the easier one); soft beats none on every seed.
+         class; `clean`, of which there are less, is the easier one); soft beats none on every seed. Printed beside:
+         the same gap with equal epochs for all.
 Resumes: a JSON file an arm and seed in --output, beside the networks and features of `none` and scores of labels.
 """
 
@@ -40,7 +43,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import TensorDataset
 
 import noisy_photographs as photographs
-from arm_runs import kept_result, run_tasks
+from arm_runs import accuracy_line, kept_result, run_tasks
 from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc
 from noisette.training import TrainingRecipe
@@ -55,9 +58,10 @@ KINDS = ("soft", "hard", "drop", "corrected", "corrected-soft")
 FIRST = ("none", "het", "clean", "oracle")
 WEIGHTED = (*KINDS, "soft-het", "corrected-het")
 ROUNDS = {"rounds": "soft", "rounds-corrected": "corrected"}
-LAST = (*ROUNDS, "end-to-end", "longer")
+LONGER = {"longer": "none", "longer-oracle": "oracle"}
+LAST = (*ROUNDS, "end-to-end", *LONGER)
 ARMS = (*FIRST, *WEIGHTED, *LAST)
-BASELINES = ("none", "longer", "clean", "oracle")
+BASELINES = ("none", "clean", "oracle", *LONGER)
 
 
 @dataclass(frozen=True)
@@ -148,10 +152,8 @@ def run_arm(bench: Bench, arm: str, seed: int) -> dict[str, Any]:
         train(bench, network, data, labels, weights, RECIPE, seed)
     elif arm in ROUNDS:
         network, detection = _rounds(bench, data, ROUNDS[arm], seed)
-    elif arm == "longer":
-        network = trained_none(bench, data, seed)
-        for number in (1, 2):
-            train(bench, network, data, data.given, np.ones(data.given.size), FINE_TUNING, seed + number)
+    elif arm in LONGER:
+        network = _longer(bench, data, LONGER[arm], seed)
     else:
         network, detection = _end_to_end(bench, data, seed)
     found = photographs.measure(network, data, bench.device)
@@ -179,6 +181,15 @@ def _first(bench: Bench, data: Photographs, arm: str, seed: int) -> Network:
     train(bench, network, data, labels, np.ones(labels.size), RECIPE, seed)
     if arm == "none":
         keep_none(bench, network, data, seed)
+    return network
+
+
+def _longer(bench: Bench, data: Photographs, arm: str, seed: int) -> Network:
+    """Train on as long as rounds do, on the same labels."""
+    network = trained_none(bench, data, seed) if arm == "none" else _first(bench, data, arm, seed)
+    labels = data.given if arm == "none" else data.truth
+    for number in (1, 2):
+        train(bench, network, data, labels, np.ones(labels.size), FINE_TUNING, seed + number)
     return network
 
 
@@ -221,7 +232,10 @@ def results(bench: Bench, arms: list[str], seeds: list[int], jobs: int) -> Itera
 
 def _kept(bench: Bench, task: tuple[str, int]) -> dict[str, Any]:
     arm, seed = task
-    return kept_result(bench.output / f"{arm}-{seed}.json", partial(run_arm, bench, arm, seed))
+    found: dict[str, Any] = kept_result(
+        bench.output / f"{arm}-{seed}.json", partial(run_arm, bench, arm, seed), say=accuracy_line
+    )
+    return found
 
 
 def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -241,6 +255,9 @@ def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
         }
         if oracle is not None:
             rows[arm]["share_of_gap"] = round(float((gain / (oracle - none)).mean()), 3)
+        if arm in ROUNDS and LONGER.keys() <= top1.keys():
+            gap = top1["longer-oracle"] - top1["longer"]
+            rows[arm]["share_at_equal_epochs"] = round(float(((top1[arm] - top1["longer"]) / gap).mean()), 3)
     return rows
 
 
@@ -257,6 +274,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="folder of the results")
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--network", default=photographs.NETWORK)
+    parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="of arms that train once")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1, help="arms at a time, a process each")
     parser.add_argument("--smoke", action="store_true", help="generated pictures, one seed, two epochs")
@@ -265,7 +284,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         output = options.output or Path(temporary)
         output.mkdir(parents=True, exist_ok=True)
-        bench = Bench(None if options.smoke else options.data, output, options.device)
+        bench = Bench(None if options.smoke else options.data, output, options.device, options.network, options.epochs)
         bench = replace(bench, network="small-resnet:4") if options.smoke else bench
         bench.photographs()  # before processes would all decode them
         arms = [arm for arm in ARMS if arm in options.arms.split(",")]
@@ -275,8 +294,12 @@ def main() -> None:
             found += results(bench, [arm for arm in arms if arm in stage], seeds, options.jobs)
     rows = summary(found)
     for arm, row in rows.items():
-        print(f"{arm:<17} {row['mean']:.4f}  gain {row['gain']:+.4f}  of the gap {row.get('share_of_gap', 0):.2f}")
-    print(json.dumps({"benchmark": "cifar10n_images", "smoke": options.smoke, "arms": rows, "bars": bars(rows)}))
+        shares = f"of the gap {row.get('share_of_gap', 0):.2f}"
+        if "share_at_equal_epochs" in row:
+            shares += f", at equal epochs {row['share_at_equal_epochs']:.2f}"
+        print(f"{arm:<17} {row['mean']:.4f}  gain {row['gain']:+.4f}  {shares}")
+    about = {"benchmark": "cifar10n_images", "smoke": options.smoke, "network": bench.network, "epochs": bench.epochs}
+    print(json.dumps(about | {"arms": rows, "bars": bars(rows)}))
 
 
 if __name__ == "__main__":

@@ -33,12 +33,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from noisette.files import atomic_open
+from arm_runs import kept_result
 from noisette.scores.thresholds import FIXED_THRESHOLDS, choose_threshold
 from noisette.types import Float32Array, Float64Array, IntArray
 from noisette.verifier.base import Verifier
@@ -179,18 +180,9 @@ def results(
     for split in splits:
         for arm in arms:
             verifier = make(arm, split, smoke)
-            about = {"arm": arm, "split": split, "settings": json.loads(json.dumps(verifier.settings()))}
+            about = {"arm": arm, "split": split, "settings": verifier.settings()}
             path = None if output is None else output / f"{arm.replace(' ', '-').replace(',', '')}-{split}.json"
-            if path is not None and path.exists():
-                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                if {key: found.get(key) for key in about} == about:
-                    yield found
-                    continue
-            found = about | run_arm(arm, verifier, data, split)
-            if path is not None:
-                with atomic_open(path) as file:
-                    file.write(json.dumps(found, indent=1, sort_keys=True) + "\n")
-            yield found
+            yield kept_result(path, partial(run_arm, arm, verifier, data, split), about=about)
 
 
 def summary(found: list[dict[str, Any]], splits: list[int]) -> dict[str, dict[str, Any]]:

@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from noisette.files import atomic_open, atomic_path
+from arm_runs import kept_result
+from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.scores.thresholds import choose_threshold
 from noisette.types import BoolArray, Float32Array, Float64Array, IntArray
@@ -151,12 +152,7 @@ class Splits:
     def results(self, splits: int) -> Iterator[dict[str, Any]]:
         """Run what is not in `output` yet."""
         for split in range(splits):
-            path = self.output / f"{self.name}-{split}.json"
-            if not path.exists():
-                found = self.run(split)
-                with atomic_open(path) as file:
-                    file.write(json.dumps(found, indent=1, sort_keys=True) + "\n")
-            yield json.loads(path.read_text(encoding="utf-8"))
+            yield kept_result(self.output / f"{self.name}-{split}.json", partial(self.run, split))
 
     def run(self, split: int) -> dict[str, Any]:
         """Fit on one split, and measure on the classes that are left out (all rows, if nothing is verified)."""

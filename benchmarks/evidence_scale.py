@@ -1,8 +1,9 @@
 """The evidence verifier on a million rows: minutes, memory, and how many true neighbours the search finds.
 
 Command:  OMP_NUM_THREADS=1 python benchmarks/evidence_scale.py --output runs/scale --data isotropic   (or latent)
-          1,000,000 x 256, 100 classes; --smoke: 20,000 x 32. What is done is kept in the folder: data, fitted verifier
-          and scores of 50,000 rows at a time; run it again after a stop. Minutes are those of the work that counts.
+          1,000,000 x 256, 100 classes (--rows, --classes: other sizes); --smoke: 20,000 x 32. What is done is kept in
+          the folder: data, fitted verifier and scores of 50,000 rows at a time; run it again after a stop. Minutes are
+          those of the work that counts.
 Data:     Gaussian classes around centres at random, rows in float16 on disk, 30 % of labels wrong, 1,000 verified.
           isotropic: noise of the same size in all 256 columns, so neighbours are hardly nearer than others and no
           index can spare a query most of the bank. latent: 24 directions with overlapping classes and a little noise in
@@ -173,6 +174,7 @@ def run(folder: Path, kind: str, size: int, num_features: int, num_classes: int)
         "data": kind,
         "rows": size,
         "num_features": num_features,
+        "classes": num_classes,
         "fit_minutes": round(fit["minutes"], 2),
         "score_minutes": round(sum(cost["minutes"] for cost in costs), 2),
         "fit_cpu_minutes": round(fit["cpu_minutes"], 2),
@@ -190,11 +192,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="20,000 x 32")
     parser.add_argument("--data", choices=("isotropic", "latent"), default="isotropic")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--classes", type=int, default=100)
     parser.add_argument("--output", type=Path, help="folder of what is done; a temporary one without it")
     options = parser.parse_args()
-    sizes = (20_000, 32, 20) if options.smoke else (1_000_000, 256, 100)
+    sizes = (20_000, 32, 20) if options.smoke else (options.rows, 256, options.classes)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = (options.output or Path(temporary)) / (f"{options.data}-smoke" if options.smoke else options.data)
+        folder = (options.output or Path(temporary)) / "-".join([options.data, *map(str, sizes)])
         folder.mkdir(parents=True, exist_ok=True)
         result = run(folder, options.data, *sizes)
     print("\n".join(f"{name:<18}{value}" for name, value in result.items()))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from noisette.files import atomic_open
+from arm_runs import kept_result
 from noisette.functional import (
     class_accuracy,
     class_brier_score,
@@ -227,13 +226,13 @@ class Fits:
     def result(self, setting: Setting, seed: int) -> dict[str, Any]:
         """Give what is known of a fit from its own split: no test row is looked at."""
         path = self._path(setting, seed)
-        if not path.exists():
-            found = self._fit(setting, seed, path.with_suffix(".safetensors"))
-            with atomic_open(path) as file:
-                file.write(json.dumps(found, indent=1, sort_keys=True) + "\n")
-            print(f"  {path.stem}: held-out NLL {found['held_out']['nll']:.4f}, {found['seconds']:.0f} s", flush=True)
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return loaded
+
+        def line(found: dict[str, Any]) -> str:
+            return f"  {path.stem}: held-out NLL {found['held_out']['nll']:.4f}, {found['seconds']:.0f} s"
+
+        fit = partial(self._fit, setting, seed, path.with_suffix(".safetensors"))
+        found: dict[str, Any] = kept_result(path, fit, say=line)
+        return found
 
     def head(self, setting: Setting, seed: int) -> Head:
         """Give the fitted head, for evaluation."""

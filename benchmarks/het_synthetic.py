@@ -30,6 +30,7 @@ import itertools
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, nll_loss, softplus
 
-from noisette.files import atomic_open
+from arm_runs import kept_result
 from noisette.functional.logit_noise import draw_noise
 from noisette.heads.dense_head import HeteroscedasticHead
 from noisette.heads.distribution import LogitDistribution, centered
@@ -217,18 +218,14 @@ def run_arm(arm: str, data: Data, seed: int, epochs: int) -> dict[str, Any]:
 
 def results(seeds: list[int], arms: list[str], sizes: Sizes, output: Path | None) -> list[dict[str, Any]]:
     """Run what is not in `output` yet."""
-    runs = []
-    for arm in arms:
-        for seed in seeds:
-            path = None if output is None else output / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}.json"
-            if path is not None and path.exists():
-                runs.append(json.loads(path.read_text(encoding="utf-8")))
-                continue
-            runs.append(run_arm(arm, Data.draw(seed, sizes), seed, sizes.epochs))
-            if path is not None:
-                with atomic_open(path) as file:
-                    file.write(json.dumps(runs[-1]) + "\n")
-    return runs
+
+    def run(arm: str, seed: int) -> dict[str, Any]:
+        return run_arm(arm, Data.draw(seed, sizes), seed, sizes.epochs)
+
+    def path(arm: str, seed: int) -> Path | None:
+        return None if output is None else output / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}.json"
+
+    return [kept_result(path(arm, seed), partial(run, arm, seed)) for arm in arms for seed in seeds]
 
 
 def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

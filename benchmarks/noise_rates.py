@@ -27,12 +27,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from noisette.files import atomic_open, atomic_path
+from arm_runs import kept_result
+from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, expected_calibration_error
 from noisette.planning import propose
 from noisette.planning.label_weights import label_weights
@@ -195,9 +197,10 @@ def estimates(data: Data, verified: IntArray, chances: Float64Array, predicted: 
 
 
 def run_arm(
-    name: str, setting: Setting, how: str, split: int, predictor: Predictor, output: Path | None
+    name: str, setting: Setting, how: str, split: int, make_predictor: Callable[[], Predictor], output: Path | None
 ) -> dict[str, Any]:
     """Draw, fit, estimate; what is fitted already is read again."""
+    predictor = make_predictor()
     data = predictor.data
     before = kept(output, f"{setting.data}-unverified", lambda: predictor.quality(None))
     verified, chances = draw(data, setting, how, split, before)
@@ -221,24 +224,20 @@ def kept(output: Path | None, name: str, make: Callable[[], Float64Array]) -> Fl
     return made
 
 
+def _predictor(data: str, folder: Path) -> Predictor:
+    return Predictor(load(data, folder))
+
+
 def results(
     settings: dict[str, Setting], splits: list[int], folder: Path, output: Path | None
 ) -> Iterator[dict[str, Any]]:
     """Run what is not in `output` yet, data set by data set, split by split; give every result."""
     for data in dict.fromkeys(setting.data for setting in settings.values()):
-        predictor: Predictor | None = None
+        predictor = cache(partial(_predictor, data, folder))
         arms = [(n, s) for n, s in settings.items() if s.data == data]
         for split, (name, setting), how in itertools.product(splits, arms, DRAWS):
             path = None if output is None else output / f"{name}-{how}-{split}.json"
-            if path is not None and path.exists():
-                yield json.loads(path.read_text(encoding="utf-8"))
-                continue
-            predictor = predictor or Predictor(load(data, folder))
-            found = run_arm(name, setting, how, split, predictor, output)
-            if path is not None:
-                with atomic_open(path) as file:
-                    file.write(json.dumps(found) + "\n")
-            yield found
+            yield kept_result(path, partial(run_arm, name, setting, how, split, predictor, output))
 
 
 def summarise(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ from scipy.stats import t as student
 
 import noisette.planning
 import noisette.verifier.evidence
-from noisette.files import atomic_open, atomic_path
+from arm_runs import kept_result
+from noisette.files import atomic_path
 from noisette.planning import propose
 from noisette.types import BoolArray, Float32Array, Float64Array, IntArray, silent
 from noisette.verifier.evidence.batch import make_batch
@@ -164,8 +166,8 @@ def choose(
     return found.rows, budget / rest.size / found.inclusion_probability
 
 
-def run(arm: str, data: Replay, seed: int, budgets: tuple[int, ...]) -> dict[str, list[float]]:
-    """Verify in rounds; give the errors after each."""
+def run(arm: str, data: Replay, seed: int, budgets: tuple[int, ...]) -> dict[str, dict[str, list[float]]]:
+    """Verify in rounds; give the "errors" after each."""
     rng = np.random.default_rng(seed)
     rows, weights = np.empty(0, dtype=np.int64), np.empty(0)
     verified = np.zeros(data.given.size, dtype=np.bool_)
@@ -180,7 +182,7 @@ def run(arm: str, data: Replay, seed: int, budgets: tuple[int, ...]) -> dict[str
         errors["unverified"].append(float(wrong[~verified].mean()))
         errors["all"].append(float((wrong & ~verified).mean()))
         errors["learner"].append(float(wrong.mean()))
-    return errors
+    return {"errors": errors}
 
 
 def results(
@@ -192,17 +194,7 @@ def results(
             about = {"data": data.name, "arm": arm, "seed": seed, "budgets": list(budgets), "evidence": data.about}
             about["planning"] = code_hash(noisette.planning) if arm.startswith("plan") else ""
             path = None if output is None else output / f"{data.name}-{arm}-{seed}.json"
-            if path is not None and path.exists():
-                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                if {key: found.get(key) for key in about} == about:
-                    yield found
-                    continue
-            found = about | {"errors": run(arm, data, seed, budgets)}
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_open(path) as file:
-                    file.write(json.dumps(found, indent=1, sort_keys=True) + "\n")
-            yield found
+            yield kept_result(path, partial(run, arm, data, seed, budgets), about=about)
 
 
 def areas(errors: Float64Array, budgets: tuple[int, ...]) -> Float64Array:

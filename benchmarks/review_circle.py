@@ -36,7 +36,8 @@ from PIL import Image
 from scipy.stats import t as student
 from sklearn.datasets import load_digits
 
-from noisette.files import atomic_open, atomic_path
+from arm_runs import kept_result
+from noisette.files import atomic_path
 from noisette.functional.detection_metrics import auroc, average_error_rate
 from noisette.functional.noise import inject_label_noise, noise_transition
 from noisette.pipeline.creation.from_images import ImageSource, create_from_images
@@ -73,13 +74,13 @@ def main() -> None:
 
 def _run(budgets: tuple[int, ...], seed: int, path: Path) -> list[dict[str, Any]]:
     """Give the figures of one seed, a row a budget, measured now or before."""
-    if not path.exists():
+
+    def run() -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             workspace, truth = make_workspace(Path(folder), seed)
-            rows = list(go_round(workspace, truth, budgets, seed))
-        with atomic_open(path) as file:
-            json.dump(rows, file)
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+            return list(go_round(workspace, truth, budgets, seed))
+
+    found: list[dict[str, Any]] = kept_result(path, run)
     print(f"seed {seed}: error outside {found[0]['error_outside']:.2%} -> {found[-1]['error_outside']:.2%}", flush=True)
     return found
 

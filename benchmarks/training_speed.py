@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from noisette.files import atomic_open
+from arm_runs import kept_result
 from noisette.functional import cleannet_loss, cosine_similarity
 from noisette.references import find_references
 from noisette.verifier.cleannet.batches import Batches, CleanNetData, Pairs
@@ -144,14 +144,10 @@ def made_up() -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
 
 def curve_of(arm: str, seed: int, smoke: bool, output: Path | None) -> list[tuple[int, float, float]]:
     path = None if output is None else output / f"training_speed-{'smoke-' if smoke else ''}{arm}-{seed}.json"
-    if path is not None and path.exists():
-        kept: list[tuple[int, float, float]] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
     train, steps, smoke_steps = ARMS[arm]
-    curve = train(*problem(smoke, seed), seed, smoke_steps if smoke else steps)
-    if path is not None:
-        with atomic_open(path) as file:
-            json.dump(curve, file)
+    curve: list[tuple[int, float, float]] = kept_result(
+        path, lambda: train(*problem(smoke, seed), seed, smoke_steps if smoke else steps)
+    )
     return curve
 
 

@@ -31,7 +31,7 @@ import torch
 import cifar10n_images as images
 import noisy_photographs as photographs
 import plan
-from arm_runs import kept_result, run_tasks
+from arm_runs import accuracy_line, kept_result, run_tasks
 from cifar10n_images import Bench
 from noisette.types import IntArray
 
@@ -116,7 +116,8 @@ def results(bench: Bench, arms: list[Arm], seeds: list[int], jobs: int) -> Itera
 def _kept(bench: Bench, task: tuple[Arm, int]) -> dict[str, Any]:
     arm, seed = task
     path = bench.output / f"share-{arm.name}-{seed}.json"
-    return kept_result(path, partial(run_arm, bench, arm, seed))
+    found: dict[str, Any] = kept_result(path, partial(run_arm, bench, arm, seed), say=accuracy_line)
+    return found
 
 
 def summary(arms: list[Arm], found: list[dict[str, Any]]) -> dict[str, Any]:
