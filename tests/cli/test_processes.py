@@ -143,3 +143,25 @@ def test_alone_a_command_is_as_it_was(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     processes.in_every_process(command(act))(device="cpu")
     assert capsys.readouterr().out == "device cpu\n"
+
+
+@pytest.mark.parametrize(
+    ("rank", "said", "waits"), [(0, "error: `noisette status` runs in one process", []), (1, "", [3.0])]
+)
+def test_commands_that_are_not_made_for_several_processes_say_so_once(
+    rank: int, said: str, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "RANK": str(rank)}.items():
+        monkeypatch.setenv(name, value)
+    found = noisette("status", "-w", "nowhere")
+    assert found.exit_code == 1
+    assert found.stderr.startswith(said)
+    assert bool(found.stderr) == bool(said)
+    assert waited == waits
+
+
+def test_a_process_that_torchrun_did_not_start_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as some job systems set it
+    assert "nowhere" in noisette("status", "-w", "nowhere").stderr

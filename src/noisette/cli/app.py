@@ -17,6 +17,7 @@ from noisette.cli.export import export
 from noisette.cli.init import init
 from noisette.cli.labels import labels
 from noisette.cli.plan import plan
+from noisette.cli.processes import refuse_processes
 from noisette.cli.report import report
 from noisette.cli.review import review
 from noisette.cli.run import run
@@ -49,11 +50,13 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Check a few labels, trust the rest: find the wrong labels of an image data set from a few verified ones."""
+    refuse_processes(context.invoked_subcommand)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import ParamSpec
 
 import typer
 
-from noisette.cli.console import FAILED
+from noisette.cli.console import FAILED, fail
 
 _Parameters = ParamSpec("_Parameters")
 _PATIENCE = 3.0
@@ -36,6 +36,16 @@ def in_every_process(function: Callable[_Parameters, None]) -> Callable[_Paramet
             _run_here(functools.partial(function, *args, **kwargs), str(kwargs["device"]))
 
     return run
+
+
+def refuse_processes(name: str | None) -> None:
+    """End, where ``torchrun`` has started several processes of a command that is not made for them."""
+    if name == "train" or "TORCHELASTIC_RUN_ID" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return
+    if int(os.environ["RANK"]) == 0:
+        fail(f"`noisette {name}` runs in one process, and torchrun has started several; start it without torchrun")
+    time.sleep(_PATIENCE)
+    raise typer.Exit(FAILED)
 
 
 def _run_here(function: functools.partial[None], device: str) -> None:
