@@ -1,7 +1,8 @@
 """Test accuracy against the share of labels that people verify, as a share of what verifying everything gains.
 
 Command: OMP_NUM_THREADS=1 python benchmarks/verified_share.py --data ../shared/data --output runs/verified_share
-         (--kinds, --seeds, --network, --epochs: other ones; --device cuda --jobs 12: on a GPU; --smoke: generated)
+         (--kinds, --shares, --seeds, --network, --epochs: other ones; --device cuda --jobs 12: on a GPU;
+         --smoke: generated pictures)
 Data:    CIFAR-10 photographs under the labels that people gave ("worse": 40 % wrong), clean test labels.
 Arms:    0, 1, 3 and 10 % of the 50,000 labels verified, drawn at random or in rounds by `plan`; 100 %: every label is
          known to be right or wrong. A fresh network is trained on what `noisette train --weights KIND` would make of
@@ -54,9 +55,9 @@ class Arm:
         return f"{self.draw}-{self.share:g}-{self.kind}" if self.draw else f"{self.share:g}-{self.kind}"
 
 
-def arms_of(kinds: list[str]) -> list[Arm]:
+def arms_of(kinds: list[str], shares: list[float]) -> list[Arm]:
     """Give all arms; nothing is drawn where nothing or everything is verified."""
-    some = [Arm(share, draw, kind) for kind in kinds for share in SHARES for draw in DRAWS]
+    some = [Arm(share, draw, kind) for kind in kinds for share in shares for draw in DRAWS]
     return [Arm(0, "", "none"), Arm(1, "", "soft"), *(Arm(0, "", kind) for kind in kinds), *some]
 
 
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--output", type=Path, help="folder of the results")
     parser.add_argument("--kinds", default="soft", help="of weights, comma-separated")
+    parser.add_argument("--shares", default=",".join(map(str, SHARES)), help="verified, comma-separated; .03 is judged")
     parser.add_argument("--network", default="small-resnet:8")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", default="0,1,2")
@@ -153,7 +155,7 @@ def main() -> None:
         bench = Bench(None if options.smoke else options.data, output, options.device, options.network, options.epochs)
         bench = replace(bench, network="small-resnet:4") if options.smoke else bench
         bench.photographs()  # before processes would all decode them
-        arms = arms_of(options.kinds.split(","))
+        arms = arms_of(options.kinds.split(","), [float(share) for share in options.shares.split(",")])
         seeds = [0] if options.smoke else [int(seed) for seed in options.seeds.split(",")]
         rows = summary(arms, list(results(bench, arms, seeds, options.jobs)))
     for name, row in rows.items():
