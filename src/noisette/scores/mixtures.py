@@ -1,13 +1,15 @@
-"""Quantiles of mixtures of normal distributions."""
+"""Quantiles of mixtures of normal distributions, and intervals of shares whose logits are such mixtures."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
 from noisette.types import Float64Array
 
-_HALVINGS = 60
+_HALVINGS = 40
+_BELOW = np.linspace(0.1, 0.9, 9)
+"""Of the probability that an interval leaves out, the parts below it that are tried."""
 
 
 def mixture_quantile(
@@ -29,3 +31,29 @@ def mixture_quantile(
         below = weights @ ndtr((middle - means) / spread) < probability
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return np.asarray((low + high) / 2, dtype=np.float64)
+
+
+def shortest_shares(
+    means: Float64Array, deviations: Float64Array, weights: Float64Array, level: float
+) -> tuple[Float64Array, Float64Array]:
+    """Give the ends (K,), (K,) of the shortest interval of each of K shares whose logit is a mixture.
+
+    Shortest as shares, which is how they are read: a share is skewed towards 1/2, where tails of one size would take in
+    unlikely values, and leave out likelier ones on the other side.
+
+    Args:
+        means: (G, K) of the components, as logits.
+        deviations: (G, K) standard deviations >= 0.
+        weights: (G,) that sum to 1.
+        level: probability of the interval, in (0, 1).
+    """
+
+    def quantiles(probabilities: Float64Array) -> Float64Array:
+        found = [expit(mixture_quantile(means, deviations, weights, float(p))) for p in probabilities]
+        return np.array(found)
+
+    below = (1 - level) * _BELOW
+    lows, highs = quantiles(below), quantiles(below + level)
+    shortest = np.argmin(highs - lows, axis=0)[None]
+    low, high = (np.take_along_axis(ends, shortest, axis=0)[0] for ends in (lows, highs))
+    return low, high

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 from noisette.scores.class_shifts import ShiftFit
 from noisette.scores.corrected import Corrected
-from noisette.scores.mixtures import mixture_quantile
+from noisette.scores.mixtures import shortest_shares
 from noisette.types import Float64Array, IntArray
 
 _TINY = 1e-9
@@ -110,11 +110,6 @@ def predicted_shares(
 def _shares(means: Float64Array, variances: Float64Array, weights: Float64Array, level: float) -> Shares:
     """Give intervals of mixtures on the logit scale, where shares are nearest to normal and stay within 0 and 1."""
     inner = np.clip(means, _TINY, 1 - _TINY)
-    deviations = np.sqrt(variances) / (inner * (1 - inner))
-    low, high = (expit(mixture_quantile(logit(inner), deviations, weights, p)) for p in _tails(level))
+    low, high = shortest_shares(logit(inner), np.sqrt(variances) / (inner * (1 - inner)), weights, level)
     value = weights @ means
     return Shares(value, np.fmin(low, value), np.fmax(high, value))
-
-
-def _tails(level: float) -> tuple[float, float]:
-    return (1 - level) / 2, (1 + level) / 2
