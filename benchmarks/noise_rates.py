@@ -15,8 +15,8 @@ Bars:     coverage >= .90 of the classes at nominal .95; mean width <= 1.2 x Wil
           verified classes, <= .25 elsewhere.
 Cost:     20-30 CPU seconds an arm of tiny120, and a minute once for what is prepared; one of two cores, no GPU.
 Expected: weighted, five splits: coverage .91 or more of verified classes, .92 or more elsewhere; widths .43-.71 x
-          Wilson's, elsewhere .18-.245 (.255 over twenty splits with 500 labels of tiny120). Drawn by plan, 1,000 labels of
-          CIFAR-10N, unweighted counts cover .44; on tiny120 they do not fail.
+          Wilson's, elsewhere .18-.245 (.255 over twenty splits with 500 labels of tiny120). Drawn by plan, 1,000 labels
+          of CIFAR-10N, unweighted counts cover .44; on tiny120 they do not fail.
 """
 
 from __future__ import annotations
