@@ -185,14 +185,14 @@ def test_intervals_cover_where_each_verified_class_has_few_labels() -> None:
 def _drawn_by_uncertainty(
     seed: int, *, with_quality: bool
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
-    """Ten classes, six with about 150 labels drawn where the predictions are unsure (and too sure elsewhere)."""
+    """Ten classes, six with about 250 labels drawn where the predictions are unsure (and too sure elsewhere)."""
     rng = np.random.default_rng(seed)
     given = np.repeat(np.arange(10), 1000)
     log_odds = rng.normal(-2, 2, given.size) + rng.normal(0, 0.5, 10)[given]
     wrong = rng.random(given.size) < expit(0.6 * log_odds - 0.3)
     p = expit(log_odds)
     size = np.sqrt(p * (1 - p)) + 0.05
-    chance = np.minimum(1, 150 * size / np.bincount(given, size)[given])
+    chance = np.minimum(1, 250 * size / np.bincount(given, size)[given])
     drawn = (rng.random(given.size) < chance) & (given < 6)
     verified = np.where(drawn, ~wrong, -1)
     return given, (1 - p if with_quality else None), verified, 1 / chance, wrong
@@ -208,7 +208,7 @@ def test_labels_drawn_by_uncertainty_hold_with_weights_and_fail_without(with_qua
             found = estimate_noise_rates(given, quality, verified, 10, sample_weight=weight if weighted else None)
             held[weighted].append(((found.low <= truth) & (truth <= found.high))[:6].mean())
     assert np.mean(held[True]) >= 0.92
-    assert np.mean(held[False]) < 0.9  # which intervals of 95 % must not fall below
+    assert np.mean(held[False]) < 0.85
 
 
 def test_good_predictions_shorten_the_intervals_of_verified_classes() -> None:
