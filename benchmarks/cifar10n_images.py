@@ -22,7 +22,8 @@ Paired:  arms of a seed share the verified labels, the first weights and the ord
 Bars:    the best of Noisette recovers half or more of the gap between none and the oracle (every sample under its true
          class; `clean`, of which there are less, is the easier one); soft beats none on every seed. Printed beside:
          the same gap with equal epochs for all.
-Resumes: a JSON file an arm and seed in --output, beside the networks and features of `none` and scores of labels.
+Resumes: a JSON file an arm and seed in --output, in a folder of the network and its epochs, beside the networks and
+         features of `none` and scores of labels.
 """
 
 from __future__ import annotations
@@ -268,6 +269,11 @@ def bars(rows: dict[str, Any]) -> dict[str, bool]:
     return found | ({"soft beats none": rows["soft"]["least_gain"] > 0} if "soft" in rows else {})
 
 
+def folder_of(output: Path, network: str, epochs: int) -> Path:
+    """Give the folder of one network and its epochs: what is kept of another one must not be taken for it."""
+    return output / f"{network.replace(':', '-')}-{epochs}-epochs"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -282,10 +288,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
-        output = options.output or Path(temporary)
+        network = "small-resnet:4" if options.smoke else options.network
+        output = folder_of(options.output or Path(temporary), network, options.epochs)
         output.mkdir(parents=True, exist_ok=True)
-        bench = Bench(None if options.smoke else options.data, output, options.device, options.network, options.epochs)
-        bench = replace(bench, network="small-resnet:4") if options.smoke else bench
+        bench = Bench(None if options.smoke else options.data, output, options.device, network, options.epochs)
         bench.photographs()  # before processes would all decode them
         arms = [arm for arm in ARMS if arm in options.arms.split(",")]
         seeds = [0] if options.smoke else [int(seed) for seed in options.seeds.split(",")]

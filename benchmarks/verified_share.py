@@ -11,7 +11,7 @@ Share:   (accuracy - accuracy without weights) / (accuracy with all verified - a
          verified only labels that are right are learned from; published for CleanNet on WebVision: 29 % of that gain
          at 1.2 % verified, 47 % at 3.2 %.
 Bar:     60 % of the gain at 3 % verified.
-Resumes: a JSON file an arm and seed in --output.
+Resumes: a JSON file an arm and seed in --output, in a folder of the network and its epochs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -150,10 +150,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
-        output = options.output or Path(temporary)
+        network = "small-resnet:4" if options.smoke else options.network
+        output = images.folder_of(options.output or Path(temporary), network, options.epochs)
         output.mkdir(parents=True, exist_ok=True)
-        bench = Bench(None if options.smoke else options.data, output, options.device, options.network, options.epochs)
-        bench = replace(bench, network="small-resnet:4") if options.smoke else bench
+        bench = Bench(None if options.smoke else options.data, output, options.device, network, options.epochs)
         bench.photographs()  # before processes would all decode them
         arms = arms_of(options.kinds.split(","), [float(share) for share in options.shares.split(",")])
         seeds = [0] if options.smoke else [int(seed) for seed in options.seeds.split(",")]
